@@ -1,0 +1,108 @@
+package binding
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// manyTopics is 10,000 patterns with wildcards over 100 destinations.
+func manyTopics(tb testing.TB) *Topic[int] {
+	x := NewTopic[int]()
+	for i := range 10_000 {
+		p := fmt.Sprintf([]string{"eu.*.s%d.#", "#.s%d", "*.k.s%d", "eu.k.s%d.*"}[i%4], i)
+		mustAdd(tb, x, p, nil, i%100)
+	}
+	return x
+}
+
+// manyHeaders is 1,000 bindings that each need two headers.
+func manyHeaders(tb testing.TB) *Headers[int] {
+	x := NewHeaders[int]()
+	for i := range 1000 {
+		mustAdd(tb, x, "", table("format", "pdf", "id", int64(i)), i%100)
+	}
+	return x
+}
+
+var someHeaders = amqp.Table{{Name: "format", Value: "pdf"}, {Name: "id", Value: int32(42)}, {Name: "other", Value: true}}
+
+func TestMatchDoesNotAllocate(t *testing.T) {
+	direct, fanout := NewDirect[int](), NewFanout[int]()
+	for i := range 100 {
+		mustAdd(t, direct, "k", hiddenArgs(i), i%50)
+		mustAdd(t, fanout, "k", nil, i)
+	}
+	topics, headers := manyTopics(t), manyHeaders(t)
+	mustAdd(t, topics, "#", nil, 1)
+	var s Scratch
+	dst := make([]int, 0, 100)
+	for name, match := range map[string]func() []int{
+		"direct":  func() []int { return direct.Match("k", &s, dst) },
+		"fanout":  func() []int { return fanout.Match(dst) },
+		"topic":   func() []int { return topics.Match("eu.k.s42.x", &s, dst) },
+		"headers": func() []int { return headers.Match(someHeaders, &s, dst) },
+	} {
+		if len(match()) == 0 {
+			t.Errorf("%s: no match", name)
+		}
+		if n := testing.AllocsPerRun(100, func() { match() }); n > 0 {
+			t.Errorf("%s: %v allocations a match", name, n)
+		}
+	}
+}
+
+func BenchmarkDirectMatch(b *testing.B) {
+	x := NewDirect[int]()
+	for i := range 10_000 {
+		mustAdd(b, x, fmt.Sprint("key", i), nil, i%100)
+	}
+	var s Scratch
+	var dst []int
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = x.Match("key4711", &s, dst[:0])
+	}
+}
+
+func BenchmarkTopicMatch10000(b *testing.B) {
+	x := manyTopics(b)
+	var s Scratch
+	var dst []int
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = x.Match("eu.k.s42.x", &s, dst[:0])
+	}
+}
+
+func BenchmarkHeadersMatch1000(b *testing.B) {
+	x := manyHeaders(b)
+	var s Scratch
+	var dst []int
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = x.Match(someHeaders, &s, dst[:0])
+	}
+}
+
+// A destination with 10 bindings comes and goes among a million bindings.
+func BenchmarkChurnAmongMillion(b *testing.B) {
+	x := NewDirect[int]()
+	for i := range 1_000_000 {
+		mustAdd(b, x, fmt.Sprint("key", i%200_000), nil, i%1000)
+	}
+	keys := make([]string, 10)
+	for i := range keys {
+		keys[i] = fmt.Sprint("key", i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, key := range keys {
+			mustAdd(b, x, key, nil, -1)
+		}
+		if len(x.RemoveDestination(-1)) != 10 {
+			b.Fatal("not all removed")
+		}
+	}
+}
