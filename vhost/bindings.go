@@ -1,0 +1,130 @@
+package vhost
+
+import (
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/exchange"
+)
+
+// end names the destination of a binding.
+type end struct {
+	name       string
+	isExchange bool
+	conn       uint64 // who asks
+}
+
+// BindQueue binds a queue to an exchange; a binding that exists is left as it
+// is. Errors: 403 for the default exchange, 404 if one of them does not exist
+// (the exchange is looked for first), 405 if the queue is exclusive to another
+// connection, 406 for arguments that the exchange cannot use.
+func (v *VHost) BindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
+	return v.bindTo(exchange, end{name: cleanName(queue), conn: conn}, key, args)
+}
+
+// UnbindQueue removes a binding; if there is none, it does nothing. Errors: 403
+// for the default exchange, 405 if the queue is exclusive to another connection.
+func (v *VHost) UnbindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
+	return v.unbindFrom(exchange, end{name: cleanName(queue), conn: conn}, key, args)
+}
+
+// BindExchange binds an exchange to another: what the source routes to it, it
+// routes further. Errors as with BindQueue.
+func (v *VHost) BindExchange(destination, source, key string, args amqp.Table) error {
+	return v.bindTo(source, end{name: cleanName(destination), isExchange: true}, key, args)
+}
+
+// UnbindExchange is UnbindQueue for a binding between exchanges.
+func (v *VHost) UnbindExchange(destination, source, key string, args amqp.Table) error {
+	return v.unbindFrom(source, end{name: cleanName(destination), isExchange: true}, key, args)
+}
+
+func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error {
+	source = cleanName(source)
+	if err := checkEnds(source, to); err != nil {
+		return err
+	}
+	// Clients that come back bind what is bound: no need to stop the publishers.
+	v.mu.RLock()
+	x, d, err := v.endsLocked(source, to)
+	bound := err == nil && x.Bound(d, key, args)
+	v.mu.RUnlock()
+	if err != nil || bound {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if x, d, err = v.endsLocked(source, to); err != nil {
+		return err
+	}
+	added, err := v.bind(x, d, key, args)
+	if added {
+		v.changedLocked()
+	}
+	return err
+}
+
+func (v *VHost) unbindFrom(source string, to end, key string, args amqp.Table) error {
+	source = cleanName(source)
+	if err := checkEnds(source, to); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	x := v.exchanges[source]
+	d := v.destinationLocked(to)
+	if x == nil || d == nil || !x.Bound(d, key, args) {
+		return nil
+	}
+	if err := v.checkEndOwnerLocked(to); err != nil {
+		return err
+	}
+	if v.unbind(x, d, key, args) {
+		v.changedLocked()
+	}
+	return nil
+}
+
+// checkEnds refuses the default exchange, to which nothing is bound but what is
+// bound always.
+func checkEnds(source string, to end) error {
+	if err := checkNotDefault(source); err != nil || !to.isExchange {
+		return err
+	}
+	return checkNotDefault(to.name)
+}
+
+// endsLocked finds both ends of a binding to be made.
+func (v *VHost) endsLocked(source string, to end) (*exchange.Exchange, exchange.Destination, error) {
+	x := v.exchanges[source]
+	if x == nil {
+		return nil, nil, v.noExchange(source)
+	}
+	d := v.destinationLocked(to)
+	if d == nil {
+		if to.isExchange {
+			return nil, nil, v.noExchange(to.name)
+		}
+		return nil, nil, v.noQueue(to.name)
+	}
+	return x, d, v.checkEndOwnerLocked(to)
+}
+
+// destinationLocked returns nil if there is none of that name.
+func (v *VHost) destinationLocked(to end) exchange.Destination {
+	if to.isExchange {
+		if x := v.exchanges[to.name]; x != nil {
+			return x
+		}
+		return nil
+	}
+	if q := v.queues[to.name]; q != nil {
+		return q
+	}
+	return nil
+}
+
+func (v *VHost) checkEndOwnerLocked(to end) error {
+	if to.isExchange {
+		return nil
+	}
+	return checkOwner(v.queues[to.name], to.conn)
+}

@@ -1,0 +1,173 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// Consume enters a consumer, parked: it gets nothing before Ready, so that the
+// session can answer the client first. The errors are RabbitMQ's.
+func (q *Queue) Consume(s Spec) (*Consumer, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, amqp.NotFound("no queue '%s' in vhost '%s'", q.opts.Name, q.opts.VHost)
+	}
+	r := &q.core.consumers
+	if r.exclusive || s.Exclusive && (len(r.all) > 0 || r.single) {
+		return nil, amqp.AccessRefused("queue '%s' in vhost '%s' in exclusive use", q.opts.Name, q.opts.VHost)
+	}
+	c := &Consumer{Spec: s}
+	r.add(c)
+	q.lastUsed = time.Now()
+	return c, nil
+}
+
+// Ready says that a consumer can take messages: at first, and after it was
+// parked.
+func (q *Queue) Ready(c *Consumer, fx *Effects) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || c.gone {
+		return
+	}
+	q.core.consumers.ready(c)
+	now := q.nowLocked(nil)
+	q.core.dispatch(now, fx)
+	q.rearmLocked(now)
+}
+
+// Cancel takes a consumer out. What it has unacked stays with it until it is
+// settled. The last one to leave an auto-delete queue makes it unused.
+//
+// A session that ends must Requeue first and Cancel then, with its Receivers
+// taking nothing more: else the next single active consumer would be served
+// from behind what is about to come back.
+func (q *Queue) Cancel(c *Consumer, fx *Effects) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || c.gone {
+		return
+	}
+	c.gone = true
+	if next := q.core.consumers.remove(c); next != nil && next.started {
+		// It may have been parked for want of its turn only; if it cannot
+		// take anything it says so when offered.
+		q.core.consumers.ready(next)
+		now := q.nowLocked(nil)
+		q.core.dispatch(now, fx)
+		q.rearmLocked(now)
+	}
+	if len(q.core.consumers.all) > 0 {
+		return
+	}
+	q.lastUsed = time.Now()
+	if q.opts.AutoDelete {
+		fx.unused = append(fx.unused, q)
+	}
+}
+
+// Delete closes the queue, unless a condition that was asked for does not hold,
+// and returns how many ready messages went with it. Its consumers are told by
+// way of fx. From then on Publish says Closed and everything else does nothing.
+func (q *Queue) Delete(ifUnused, ifEmpty bool, fx *Effects) (ready int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return 0, nil
+	case ifEmpty && q.core.ready.count > 0:
+		return 0, amqp.PreconditionFailed("queue '%s' in vhost '%s' not empty", q.opts.Name, q.opts.VHost)
+	case ifUnused && len(q.core.consumers.all) > 0:
+		return 0, amqp.PreconditionFailed("queue '%s' in vhost '%s' in use", q.opts.Name, q.opts.VHost)
+	}
+	ready = q.core.ready.count
+	q.closeLocked(fx)
+	return ready, nil
+}
+
+// DeleteUnused closes a queue that was reported unused and still is; it says
+// whether it did.
+func (q *Queue) DeleteUnused(fx *Effects) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.core.consumers.all) > 0 {
+		return false
+	}
+	q.closeLocked(fx)
+	return true
+}
+
+func (q *Queue) closeLocked(fx *Effects) {
+	q.closed = true
+	for _, c := range q.core.consumers.all {
+		c.gone = true
+		fx.cancelled = append(fx.cancelled, c)
+	}
+	q.core.consumers = roster{}
+	q.core.purge()
+	q.core.unacked = unacked{}
+	if q.death != nil {
+		q.death.Stop()
+	}
+	if q.idle != nil {
+		q.idle.Stop()
+	}
+}
+
+// rearmLocked sees to it that the timer fires when the next head dies.
+func (q *Queue) rearmLocked(now int64) {
+	if q.core.mortal == 0 && q.deathAt == 0 {
+		return
+	}
+	at := q.core.nextDeath()
+	if at == q.deathAt {
+		return
+	}
+	q.deathAt = at
+	switch {
+	case at == 0:
+		q.death.Stop()
+	case q.death == nil:
+		q.death = time.AfterFunc(time.Duration(at-now), q.expireHead)
+	default:
+		q.death.Reset(time.Duration(at - now))
+	}
+}
+
+// expireHead runs on the timer's goroutine.
+func (q *Queue) expireHead() {
+	var fx Effects
+	q.mu.Lock()
+	if !q.closed {
+		now := time.Now().UnixNano()
+		q.deathAt = 0
+		q.core.expire(now, &fx)
+		q.rearmLocked(now)
+	}
+	q.mu.Unlock()
+	q.opts.Apply(&fx)
+}
+
+// expireUnused runs on the timer's goroutine, at the earliest moment at which
+// the queue can have been unused for long enough.
+func (q *Queue) expireUnused() {
+	var fx Effects
+	q.mu.Lock()
+	if !q.closed {
+		left := time.Until(q.lastUsed.Add(q.opts.Limits.Expires))
+		switch {
+		case len(q.core.consumers.all) > 0:
+			q.idle.Reset(q.opts.Limits.Expires)
+		case left > 0:
+			q.idle.Reset(left)
+		default:
+			fx.unused = append(fx.unused, q)
+			// If it is in use again before DeleteUnused, its time is yet to come.
+			q.idle.Reset(q.opts.Limits.Expires)
+		}
+	}
+	q.mu.Unlock()
+	q.opts.Apply(&fx)
+}

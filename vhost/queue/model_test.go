@@ -1,0 +1,362 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// model is a queue that is too simple to be wrong: slices, looked through from
+// the front each time. The tests hold the real queue against it.
+type model struct {
+	limits     Limits
+	autoDelete bool
+	now        int64
+
+	ready     []modelMessage
+	consumers []*modelConsumer
+	active    *modelConsumer
+	getter    *modelConsumer
+	stamps    int
+	closed    bool
+	lastUsed  int64
+	counts    Counts
+
+	// what happened
+	deliveries, dead, cancelled []string
+}
+
+type modelMessage struct {
+	name        string
+	place       int // in line, for ever
+	priority    uint8
+	size        int64
+	expires     int64 // 0: never
+	returns     uint32
+	redelivered bool
+}
+
+type modelConsumer struct {
+	name             string
+	noAck, exclusive bool
+	priority         int64
+	prefetch         int
+	tags             []modelTag
+
+	waiting bool // for messages,
+	since   int  // and who has waited longest is served
+	started bool
+	parked  bool
+	closing bool
+	gone    bool
+}
+
+// modelTag is a delivery: message, and whether it is unacked.
+type modelTag struct {
+	modelMessage
+	open bool
+}
+
+func (c *modelConsumer) unacked() (n int, bytes int64) {
+	for _, t := range c.tags {
+		if t.open {
+			n++
+			bytes += t.size
+		}
+	}
+	return n, bytes
+}
+
+func (c *modelConsumer) takes() bool {
+	n, _ := c.unacked()
+	return !c.closing && (c.noAck || c.prefetch == 0 || n < c.prefetch)
+}
+
+// insert puts a message where its priority and place say.
+func (m *model) insert(msg modelMessage) {
+	i := 0
+	for ; i < len(m.ready); i++ {
+		o := m.ready[i]
+		if o.priority < msg.priority || o.priority == msg.priority && o.place > msg.place {
+			break
+		}
+	}
+	m.ready = slices.Insert(m.ready, i, msg)
+}
+
+func (m *model) bytes() (sum int64) {
+	for _, msg := range m.ready {
+		sum += msg.size
+	}
+	return sum
+}
+
+func (m *model) over(length, bytes int64) bool {
+	l := m.limits
+	return l.MaxLength >= 0 && length > l.MaxLength || l.MaxBytes >= 0 && bytes > l.MaxBytes
+}
+
+func (m *model) kill(msg modelMessage, why Reason) {
+	if m.limits.DeadLetter {
+		m.dead = append(m.dead, msg.name+" "+string(why))
+	}
+}
+
+// expire removes the dead from the head, but for the message named spared.
+func (m *model) expire(spared string) {
+	for len(m.ready) > 0 {
+		head := m.ready[0]
+		if head.expires == 0 || head.expires > m.now || head.name == spared {
+			return
+		}
+		m.ready = m.ready[1:]
+		m.counts.Expired++
+		m.kill(head, Expired)
+	}
+}
+
+func (m *model) trim() {
+	for m.limits.Overflow == DropHead && len(m.ready) > 0 && m.over(int64(len(m.ready)), m.bytes()) {
+		m.kill(m.ready[0], MaxLen)
+		m.ready = m.ready[1:]
+		m.counts.Dropped++
+	}
+}
+
+// turn returns whose turn it is: of the highest priority that waits, who has
+// waited longest.
+func (m *model) turn() (best *modelConsumer) {
+	for _, c := range m.consumers {
+		if c.waiting && (best == nil || c.priority > best.priority ||
+			c.priority == best.priority && c.since < best.since) {
+			best = c
+		}
+	}
+	return best
+}
+
+func (m *model) wait(c *modelConsumer) {
+	m.stamps++
+	c.waiting, c.since = true, m.stamps
+}
+
+func (m *model) hand(c *modelConsumer) modelMessage {
+	msg := m.ready[0]
+	m.ready = m.ready[1:]
+	c.tags = append(c.tags, modelTag{msg, !c.noAck})
+	if msg.redelivered {
+		m.counts.Redelivered++
+	}
+	return msg
+}
+
+func (m *model) serve(spared string) {
+	for {
+		m.expire(spared)
+		c := m.turn()
+		if len(m.ready) == 0 || c == nil {
+			return
+		}
+		if !c.takes() {
+			c.waiting, c.parked = false, true
+			continue
+		}
+		msg := m.hand(c)
+		m.deliveries = append(m.deliveries, c.name+" "+msg.show(m.limits))
+		if c.noAck {
+			m.counts.DeliveredNoAck++
+		} else {
+			m.counts.Delivered++
+		}
+		m.wait(c)
+	}
+}
+
+func (msg modelMessage) show(l Limits) string {
+	return show(Delivery{Message: &amqp.Message{RoutingKey: msg.name}, Returns: msg.returns,
+		ShowReturns: l.CountDeliveries, Redelivered: msg.redelivered})
+}
+
+func (m *model) publish(name string, size int64, priority uint8, ttl int64) Outcome {
+	if m.closed {
+		return Closed
+	}
+	m.expire("")
+	msg := modelMessage{name: name, size: size, priority: min(priority, m.limits.MaxPriority)}
+	if m.limits.Overflow != DropHead && m.over(int64(len(m.ready))+1, m.bytes()+size) {
+		if m.limits.Overflow == RejectPublishDLX {
+			m.kill(msg, MaxLen)
+		}
+		return Refused
+	}
+	m.counts.Published++
+	msg.place = int(m.counts.Published)
+	if ttl >= 0 {
+		msg.expires = m.now + ttl*int64(time.Millisecond)
+	}
+	if l := m.limits.TTL; l >= 0 && (msg.expires == 0 || m.now+int64(l) < msg.expires) {
+		msg.expires = m.now + int64(l)
+	}
+	m.insert(msg)
+	m.serve(name)
+	m.trim()
+	m.expire("")
+	return Accepted
+}
+
+// consume returns nil if it is not allowed.
+func (m *model) consume(c *modelConsumer) *modelConsumer {
+	held := slices.ContainsFunc(m.consumers, func(o *modelConsumer) bool { return o.exclusive })
+	if m.closed || held || c.exclusive && (len(m.consumers) > 0 || m.limits.SingleActive) {
+		return nil
+	}
+	m.consumers = append(m.consumers, c)
+	if m.active == nil {
+		m.active = c
+	}
+	m.lastUsed = m.now
+	return c
+}
+
+func (m *model) resume(c *modelConsumer) {
+	if m.closed || c.gone {
+		return
+	}
+	c.started = true
+	if !c.waiting && (!m.limits.SingleActive || m.active == c) {
+		m.wait(c)
+	}
+	m.serve("")
+}
+
+func (m *model) cancel(c *modelConsumer) {
+	if m.closed || c.gone {
+		return
+	}
+	c.gone, c.waiting = true, false
+	m.consumers = slices.DeleteFunc(m.consumers, func(o *modelConsumer) bool { return o == c })
+	if m.active == c {
+		m.active = nil
+		for _, o := range m.consumers {
+			if m.active == nil || o.priority > m.active.priority {
+				m.active = o
+			}
+		}
+		if m.limits.SingleActive && m.active != nil && m.active.started {
+			m.resume(m.active)
+		}
+	}
+	if len(m.consumers) == 0 {
+		m.lastUsed = m.now
+		if m.autoDelete {
+			m.close()
+		}
+	}
+}
+
+func (m *model) close() {
+	for _, c := range m.consumers {
+		c.gone = true
+		m.cancelled = append(m.cancelled, c.name)
+	}
+	m.consumers, m.ready, m.closed = nil, nil, true
+}
+
+// settle is an ack, a reject or a requeue of deliveries, each of which may have
+// been settled before; then the consumer, if parked, says that it can go on.
+func (m *model) settle(verb string, c *modelConsumer, tags []int) {
+	if m.closed {
+		return
+	}
+	var messages []modelMessage
+	for _, tag := range tags {
+		if t := &c.tags[tag-1]; t.open {
+			t.open = false
+			messages = append(messages, t.modelMessage)
+		}
+	}
+	for _, msg := range messages {
+		switch verb {
+		case "ack":
+			m.counts.Acked++
+		case "reject":
+			m.counts.Rejected++
+			m.kill(msg, Rejected)
+		case "requeue":
+			msg.redelivered = true
+			msg.returns++
+			if m.limits.DeliveryLimit >= 0 && int64(msg.returns) > m.limits.DeliveryLimit {
+				m.kill(msg, DeliveryLimit)
+				continue
+			}
+			m.insert(msg)
+		}
+	}
+	if verb == "requeue" {
+		m.trim()
+		m.serve("")
+	}
+}
+
+func (m *model) get(noAck bool) (msg modelMessage, left int, ok bool) {
+	if m.closed {
+		return modelMessage{}, 0, false
+	}
+	m.lastUsed = m.now
+	m.expire("")
+	if len(m.ready) == 0 {
+		m.counts.GotEmpty++
+		return modelMessage{}, 0, false
+	}
+	msg = m.hand(m.getter)
+	if noAck {
+		m.getter.tags[len(m.getter.tags)-1].open = false
+		m.counts.GotNoAck++
+	} else {
+		m.counts.Got++
+	}
+	m.expire("")
+	return msg, len(m.ready), true
+}
+
+func (m *model) purge() int {
+	n := len(m.ready)
+	m.ready = nil
+	return n
+}
+
+// remove returns -1 if it is not allowed.
+func (m *model) remove(ifUnused, ifEmpty bool) int {
+	if ifEmpty && len(m.ready) > 0 || ifUnused && len(m.consumers) > 0 {
+		return -1
+	}
+	n := len(m.ready)
+	if !m.closed {
+		m.close()
+	}
+	return n
+}
+
+// advance lets time pass from one thing that happens by itself to the next.
+func (m *model) advance(d int64) {
+	for target := m.now + d; ; {
+		next := target + 1
+		if len(m.ready) > 0 && m.ready[0].expires != 0 {
+			next = min(next, m.ready[0].expires)
+		}
+		unused := m.lastUsed + int64(m.limits.Expires)
+		if m.limits.Expires > 0 && len(m.consumers) == 0 && !m.closed {
+			next = min(next, unused)
+		}
+		if next > target {
+			m.now = target
+			return
+		}
+		m.now = next
+		m.expire("")
+		if next == unused {
+			m.close()
+		}
+	}
+}

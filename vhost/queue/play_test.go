@@ -1,0 +1,375 @@
+package queue
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// opSize is how many bytes of a program make one operation.
+const opSize = 4
+
+// op is one operation of a program: what to do, and three numbers for it.
+type op [opSize]byte
+
+// opNames are the operations; the more often one stands here, the more often
+// a random program does it.
+var opNames = strings.Fields("publish publish publish publish publish consume ready cancel close " +
+	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete")
+
+func (o op) name() string { return opNames[int(o[0])%len(opNames)] }
+
+func (o op) String() string { return fmt.Sprintf("%s %d %d %d", o.name(), o[1], o[2], o[3]) }
+
+// play runs programs against a queue and the model at once.
+type play struct {
+	queue *Queue
+	fx    Effects
+	model *model
+	cast  [4]*actor // consumers, by slot
+	get   *actor
+	made  int // names given
+
+	after      *aftermath
+	deliveries []string
+}
+
+// actor is a consumer, real and in the model.
+type actor struct {
+	real *receiver
+	mod  *modelConsumer
+}
+
+// runProgram plays a program in a bubble of its own and returns the first
+// difference between queue and model, and at which operation that was.
+func runProgram(t *testing.T, program []byte) (at int, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &play{}
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("panic: %v", r)
+			}
+			if p.queue != nil {
+				p.queue.Delete(false, false, &p.fx)
+			}
+		}()
+		for at = 0; (at+1)*opSize <= len(program); at++ {
+			if err = p.step(op(program[at*opSize:])); err != nil {
+				return
+			}
+		}
+	})
+	return at, err
+}
+
+// open makes a queue as the bytes say.
+func (p *play) open(o op) {
+	l := NoLimits()
+	x, y, z := o[1], o[2], o[3]
+	l.Overflow = Overflow(x % 3)
+	l.MaxLength = []int64{-1, -1, 0, 1, 3, 8}[x/3%6]
+	l.MaxBytes = []int64{-1, -1, 4, 20}[x/18%4]
+	l.MaxPriority = []uint8{0, 0, 1, 3, 255}[y%5]
+	l.TTL = []time.Duration{-1, -1, -1, 0, 3 * time.Millisecond, 9 * time.Millisecond}[y/5%6]
+	l.DeliveryLimit = []int64{-1, -1, -1, 0, 2}[y/30%5]
+	l.SingleActive = z&3 == 0
+	l.DeadLetter = z&12 != 0
+	l.CountDeliveries = z&16 != 0
+	if z&96 == 0 {
+		// Never at the same moment as a message's death: which of two timers
+		// goes first is nobody's business.
+		l.Expires = 20*time.Millisecond + time.Microsecond
+	}
+	autoDelete := z&128 != 0 && z&3 == 1
+	p.after, p.deliveries = &aftermath{}, nil
+	p.queue = New(Options{VHost: "/", Name: "q", AutoDelete: autoDelete, Limits: l, Apply: p.after.carryOut})
+	now := time.Now().UnixNano()
+	p.model = &model{limits: l, autoDelete: autoDelete, now: now, lastUsed: now,
+		getter: &modelConsumer{name: getter}}
+	p.get = &actor{&receiver{name: getter, consumer: &Consumer{}}, p.model.getter}
+	p.cast = [4]*actor{}
+}
+
+// step does one operation on both sides and compares them.
+func (p *play) step(o op) error {
+	if p.queue == nil || p.model.closed && o[3]&3 != 0 {
+		p.open(o)
+		return nil
+	}
+	m, who := p.model, p.cast[o[1]%4]
+	var real, want any
+	switch o.name() {
+	case "publish":
+		real, want = p.publish(o)
+	case "consume":
+		real, want = p.consume(o)
+	case "getnoack", "get":
+		real, want = p.fetch(o.name() == "getnoack")
+	case "purge":
+		real, want = p.queue.Purge(), m.purge()
+	case "declare":
+		p.queue.Touch()
+		m.lastUsed = m.now
+	case "delete":
+		real, want = p.remove(o)
+	case "advance":
+		d := time.Duration(o[1]%12) * time.Millisecond
+		<-time.After(d) // of the bubble's clock
+		synctest.Wait()
+		m.advance(int64(d))
+	case "ack", "reject", "requeue", "again":
+		if o[1]%5 == 4 {
+			who = p.get
+		}
+		if who != nil {
+			p.settle(o, who)
+		}
+	default:
+		if who != nil {
+			p.consumer(o.name(), who)
+		}
+	}
+	p.after.carryOut(&p.fx)
+	if !reflect.DeepEqual(real, want) {
+		return fmt.Errorf("%v: queue says %v, model %v", o, real, want)
+	}
+	if err := p.compare(); err != nil {
+		return fmt.Errorf("%v: %w", o, err)
+	}
+	return nil
+}
+
+func (p *play) publish(o op) (real, want any) {
+	p.made++
+	name := fmt.Sprintf("m%d", p.made)
+	size, priority := o[1]%8, o[3]
+	if o[3] > 8 && o[3] < 200 {
+		priority %= 5
+	}
+	m := message(name, int(size))
+	m.Priority = priority
+	m.Expiration = []int64{-1, -1, -1, 0, 2, 5, 11}[o[2]%7]
+	out := p.queue.Publish(m, &p.fx)
+	return out, p.model.publish(name, int64(size), priority, m.Expiration)
+}
+
+func (p *play) consume(o op) (real, want any) {
+	slot := &p.cast[o[1]%4]
+	if *slot != nil && (!(*slot).mod.gone || len((*slot).real.open()) > 0) {
+		return nil, nil // the place is taken
+	}
+	p.made++
+	name := fmt.Sprintf("c%d", p.made)
+	noAck, exclusive := o[2]%5 == 0, o[2]%7 == 0
+	priority, prefetch := int64(o[3]%3)-1, int(o[3]/3%4)
+	a := &actor{&receiver{name: name, noAck: noAck, prefetch: prefetch},
+		&modelConsumer{name: name, noAck: noAck, prefetch: prefetch, exclusive: exclusive, priority: priority}}
+	a.real.onTake = func(d Delivery) { p.deliveries = append(p.deliveries, name+" "+show(d)) }
+	c, err := p.queue.Consume(Spec{Key: Key{Tag: name}, Receiver: a.real, NoAck: noAck,
+		Exclusive: exclusive, Priority: priority})
+	allowed := p.model.consume(a.mod) != nil
+	if err == nil && allowed {
+		a.real.consumer = c
+		*slot = a
+		if o[3] < 200 {
+			p.consumer("ready", a)
+		}
+	}
+	return err == nil, allowed
+}
+
+func (p *play) consumer(verb string, a *actor) {
+	switch verb {
+	case "ready":
+		p.queue.Ready(a.real.consumer, &p.fx)
+		p.model.resume(a.mod)
+	case "cancel":
+		p.queue.Cancel(a.real.consumer, &p.fx)
+		p.model.cancel(a.mod)
+	case "close":
+		tags := a.real.open()
+		a.real.closing, a.mod.closing = true, true
+		p.queue.Requeue(a.real.release(tags), &p.fx)
+		p.queue.Cancel(a.real.consumer, &p.fx)
+		p.model.settle("requeue", a.mod, tags)
+		p.model.cancel(a.mod)
+	}
+}
+
+// settle gives back one delivery, all up to one, all, or any that ever was.
+func (p *play) settle(o op, a *actor) {
+	verb, tags := o.name(), a.real.open()
+	switch {
+	case verb == "again":
+		verb = []string{"ack", "reject", "requeue"}[o[2]%3]
+		tags = nil
+		if n := len(a.real.tags); n > 0 {
+			tags = []int{int(o[3])%n + 1, int(o[3]/2)%n + 1, int(o[3])%n + 1}
+		}
+	case len(tags) == 0:
+	case o[2]%4 == 0:
+		tags = tags[:int(o[3])%len(tags)+1]
+	case o[2]%4 == 1:
+		slices.Reverse(tags)
+	default:
+		i := int(o[3]) % len(tags)
+		tags = tags[i : i+1]
+	}
+	ids := a.real.release(tags)
+	switch verb {
+	case "ack":
+		p.queue.Ack(ids)
+	case "reject":
+		p.queue.Reject(ids, &p.fx)
+	case "requeue":
+		p.queue.Requeue(ids, &p.fx)
+	}
+	p.model.settle(verb, a.mod, tags)
+	parked := a.mod.parked
+	a.mod.parked = false
+	if a.real.unpark() {
+		p.queue.Ready(a.real.consumer, &p.fx)
+	}
+	if parked {
+		p.model.resume(a.mod)
+	}
+}
+
+func (p *play) fetch(noAck bool) (real, want any) {
+	d, left, ok := p.queue.Get(noAck, &p.fx)
+	if ok {
+		p.get.real.tags = append(p.get.real.tags, taken{d, !noAck})
+		real = fmt.Sprintf("%s, %d left", show(d), left)
+	}
+	if msg, left, ok := p.model.get(noAck); ok {
+		want = fmt.Sprintf("%s, %d left", msg.show(p.model.limits), left)
+	}
+	return real, want
+}
+
+func (p *play) remove(o op) (real, want any) {
+	ifUnused, ifEmpty := o[1]&3 != 0, o[1]&12 != 0
+	n, err := p.queue.Delete(ifUnused, ifEmpty, &p.fx)
+	if err != nil {
+		n = -1
+	}
+	return n, p.model.remove(ifUnused, ifEmpty)
+}
+
+// compare holds everything that shows against the model.
+func (p *play) compare() error {
+	m := p.model
+	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Consumers: len(m.consumers), Counts: m.counts}
+	var ready, consumers []string
+	for _, msg := range m.ready {
+		ready = append(ready, msg.name)
+	}
+	for _, c := range m.consumers {
+		consumers = append(consumers, c.name)
+	}
+	if !m.closed {
+		want.Unacked, want.UnackedBytes = m.getter.unacked()
+		for _, a := range p.cast {
+			if a != nil {
+				n, bytes := a.mod.unacked()
+				want.Unacked += n
+				want.UnackedBytes += bytes
+			}
+		}
+	}
+	dead, cancelled := p.after.news()
+	var present []string
+	for _, c := range p.queue.Consumers() {
+		present = append(present, c.Key.Tag)
+	}
+	for _, pair := range []struct {
+		what       string
+		real, want any
+	}{
+		{"closed", isClosed(p.queue), m.closed},
+		{"deliveries", p.deliveries, m.deliveries},
+		{"dead letters", dead, m.dead},
+		{"cancelled", cancelled, m.cancelled},
+		{"ready", inLine(p.queue), ready},
+		{"consumers", present, consumers},
+		{"stats", p.queue.Stats(), want},
+	} {
+		if !reflect.DeepEqual(pair.real, pair.want) {
+			return fmt.Errorf("%s: queue has\n%+v, model\n%+v", pair.what, pair.real, pair.want)
+		}
+	}
+	p.deliveries = nil
+	m.deliveries, m.dead, m.cancelled = nil, nil, nil
+	return invariants(p.queue)
+}
+
+// randomProgram makes the program of a seed.
+func randomProgram(seed uint64, steps int) []byte {
+	r := rand.New(rand.NewPCG(seed, 0))
+	program := make([]byte, steps*opSize)
+	for i := range program {
+		program[i] = byte(r.Uint32())
+	}
+	return program
+}
+
+// shrink leaves out operations for as long as the program still fails.
+func shrink(t *testing.T, program []byte) []byte {
+	for n := len(program) / opSize / 2; n > 0; {
+		smaller := false
+		for at := 0; at+n*opSize <= len(program); {
+			try := slices.Delete(slices.Clone(program), at, at+n*opSize)
+			if _, err := runProgram(t, try); err != nil {
+				program, smaller = try, true
+			} else {
+				at += n * opSize
+			}
+		}
+		if !smaller {
+			n /= 2
+		}
+	}
+	return program
+}
+
+// fail reports a program that fails, in the shortest form that was found.
+func fail(t *testing.T, program []byte, at int) {
+	t.Helper()
+	program = shrink(t, program[:min(len(program), (at+1)*opSize)])
+	_, err := runProgram(t, program)
+	var b strings.Builder
+	for i := 0; i < len(program); i += opSize {
+		fmt.Fprintf(&b, "  %v\n", op(program[i:]))
+	}
+	t.Fatalf("%v\nprogram:\n%sas bytes: %q", err, b.String(), program)
+}
+
+// TestModel plays random programs, the same ones each time.
+func TestModel(t *testing.T) {
+	const seeds, steps = 120, 1000
+	for seed := range uint64(seeds) {
+		program := randomProgram(seed, steps)
+		if at, err := runProgram(t, program); err != nil {
+			t.Logf("seed %d, operation %d", seed, at)
+			fail(t, program, at)
+		}
+	}
+}
+
+// FuzzModel reads programs from the fuzzer's bytes.
+func FuzzModel(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(randomProgram(1000+seed, 50))
+	}
+	f.Fuzz(func(t *testing.T, program []byte) {
+		program = program[:min(len(program), 400*opSize)]
+		if at, err := runProgram(t, program); err != nil {
+			fail(t, program, at)
+		}
+	})
+}

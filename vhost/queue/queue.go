@@ -1,0 +1,147 @@
+package queue
+
+import (
+	"sync"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// Options describe a queue. What a declare says is here as it was said, to be
+// shown and compared; Limits is what it comes to.
+type Options struct {
+	VHost, Name         string
+	Durable, AutoDelete bool
+	// Owner is the connection that an exclusive queue belongs to, 0 for a
+	// queue that is not exclusive.
+	Owner     uint64
+	Arguments amqp.Table
+	Limits    Limits
+	// Apply carries out the effects of what happens by the clock alone; nil
+	// wakes and no more.
+	Apply func(*Effects)
+}
+
+// Queue is a classic queue: core under a mutex. Its methods may be called from
+// any goroutine; the caller carries out fx afterwards, holding no queue's lock.
+type Queue struct {
+	opts Options // immutable
+
+	mu   sync.Mutex
+	core core
+	// guarded by mu
+	closed   bool
+	death    *time.Timer // runs while a head can expire
+	deathAt  int64       // when it fires, 0 while it is stopped
+	idle     *time.Timer // runs while x-expires is set and nobody consumes
+	lastUsed time.Time
+}
+
+// New returns an empty queue.
+func New(o Options) *Queue {
+	if o.Apply == nil {
+		o.Apply = (*Effects).WakeAll
+	}
+	q := &Queue{opts: o, lastUsed: time.Now()}
+	q.core.owner = q
+	q.core.limits = o.Limits
+	q.core.ready = newLines(o.Limits.MaxPriority)
+	q.core.consumers.single = o.Limits.SingleActive
+	if o.Limits.Expires > 0 {
+		q.idle = time.AfterFunc(o.Limits.Expires, q.expireUnused)
+	}
+	return q
+}
+
+// Name returns the queue's name.
+func (q *Queue) Name() string { return q.opts.Name }
+
+// Options returns what the queue was made with.
+func (q *Queue) Options() Options { return q.opts }
+
+// Publish adds a message and hands on what can be handed on.
+func (q *Queue) Publish(m *amqp.Message, fx *Effects) Outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return Closed
+	}
+	now := q.nowLocked(m)
+	out := q.core.publish(m, now, fx)
+	q.rearmLocked(now)
+	return out
+}
+
+// nowLocked is the time if anything in the queue, or m, can expire, else 0: the
+// clock is not read for queues that have no use for it.
+func (q *Queue) nowLocked(m *amqp.Message) int64 {
+	if q.core.mortal > 0 || q.core.limits.TTL >= 0 || (m != nil && m.Expiration >= 0) {
+		return time.Now().UnixNano()
+	}
+	return 0
+}
+
+// Get takes the first ready message for basic.get and returns how many stay
+// ready. ok is false if there is none.
+func (q *Queue) Get(noAck bool, fx *Effects) (d Delivery, left int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return Delivery{}, 0, false
+	}
+	q.lastUsed = time.Now()
+	now := q.nowLocked(nil)
+	d, ok = q.core.get(noAck, now, fx)
+	q.rearmLocked(now)
+	return d, q.core.ready.count, ok
+}
+
+// Ack settles deliveries for good.
+func (q *Queue) Ack(ids []ID) {
+	q.mu.Lock()
+	q.core.ack(ids)
+	q.mu.Unlock()
+}
+
+// Reject settles deliveries that nobody wants: they are dead-lettered or dropped.
+func (q *Queue) Reject(ids []ID, fx *Effects) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.core.reject(ids, fx)
+	}
+}
+
+// Requeue gives deliveries back. Each goes to its place in line, marked as
+// redelivered.
+func (q *Queue) Requeue(ids []ID, fx *Effects) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	q.core.requeue(ids, fx)
+	now := q.nowLocked(nil)
+	q.core.dispatch(now, fx)
+	q.rearmLocked(now)
+}
+
+// Purge drops the ready messages and returns how many that were. Unacked ones
+// stay [1.7.2.7].
+func (q *Queue) Purge() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return 0
+	}
+	n := q.core.purge()
+	q.rearmLocked(0)
+	return n
+}
+
+// Touch renews an expiring queue, as a declare does.
+func (q *Queue) Touch() {
+	q.mu.Lock()
+	q.lastUsed = time.Now()
+	q.mu.Unlock()
+}

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// receiver stands in for a session's channel with one consumer: it takes
+// deliveries up to its prefetch and remembers them by tag. As in the session,
+// its lock is taken while the queue's is held, never the other way round.
+type receiver struct {
+	name     string
+	prefetch int // 0: no limit
+	noAck    bool
+	consumer *Consumer
+
+	mu      sync.Mutex
+	tags    []taken // delivery tag n is tags[n-1]
+	seen    int     // how many of tags a test has looked at
+	unacked int
+	parked  bool
+	closing bool // takes nothing more
+	wakes   int
+	onTake  func(Delivery) // may be nil
+}
+
+// taken is a delivery and whether it is still owed an answer.
+type taken struct {
+	Delivery
+	open bool
+}
+
+func (r *receiver) Offer(d Delivery, fx *Effects) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing || !r.noAck && r.prefetch > 0 && r.unacked >= r.prefetch {
+		r.parked = true
+		return false
+	}
+	r.takeLocked(d)
+	fx.Wake(r)
+	return true
+}
+
+func (r *receiver) Wake() { r.wakes++ }
+
+func (r *receiver) takeLocked(d Delivery) {
+	r.tags = append(r.tags, taken{d, !r.noAck})
+	if !r.noAck {
+		r.unacked++
+	}
+	if r.onTake != nil {
+		r.onTake(d)
+	}
+}
+
+// release turns tags into the IDs that the queue wants and gives back their
+// credit. A tag that was settled before costs no credit twice, but its ID is
+// passed on: the queue has to cope.
+func (r *receiver) release(tags []int) (ids []ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, tag := range tags {
+		d := &r.tags[tag-1]
+		if d.open {
+			d.open = false
+			r.unacked--
+		}
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+// open returns the tags that are still owed an answer.
+func (r *receiver) open() (tags []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, d := range r.tags {
+		if d.open {
+			tags = append(tags, i+1)
+		}
+	}
+	return tags
+}
+
+// unpark reports once that the receiver was parked.
+func (r *receiver) unpark() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.parked
+	r.parked = false
+	return was
+}
+
+// news returns what came since the last call, as show writes it.
+func (r *receiver) news() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var words []string
+	for _, d := range r.tags[r.seen:] {
+		words = append(words, show(d.Delivery))
+	}
+	r.seen = len(r.tags)
+	return strings.Join(words, " ")
+}
+
+// show writes a delivery as the message's name, with a star if it is
+// redelivered and how often it came back if the queue tells.
+func show(d Delivery) string {
+	s := d.Message.RoutingKey
+	if d.Redelivered {
+		s += "*"
+	}
+	if d.ShowReturns {
+		s += fmt.Sprint(d.Returns)
+	}
+	return s
+}
+
+// message makes a transient message that lives for ever. Tests know messages
+// by their routing keys.
+func message(name string, size int) *amqp.Message {
+	m := amqp.NewMessage("", []byte(name), nil, size)
+	m.AppendBody(make([]byte, size))
+	return m
+}
+
+// inLine returns the names of the ready messages in the order in which they
+// would be served.
+func inLine(q *Queue) (names []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := &q.core.ready
+	for p := len(l.levels); p >= 0; p-- {
+		ln := l.line(uint8(p))
+		if ln == nil {
+			continue
+		}
+		items := slices.Clone(ln.back)
+		for it := range ln.fresh.all {
+			items = append(items, *it)
+		}
+		slices.SortFunc(items, func(a, b item) int { return int(a.seq) - int(b.seq) })
+		for _, it := range items {
+			names = append(names, it.msg.RoutingKey)
+		}
+	}
+	return names
+}
+
+// aftermath does what the vhost would do with effects and keeps what it was.
+type aftermath struct {
+	mu              sync.Mutex // a timer's goroutine may come in
+	dead, cancelled []string
+}
+
+func (a *aftermath) carryOut(fx *Effects) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for fx.Pending() {
+		for _, d := range fx.TakeDead() {
+			a.dead = append(a.dead, d.Message.RoutingKey+" "+string(d.Reason))
+		}
+		for _, q := range fx.TakeUnused() {
+			q.DeleteUnused(fx)
+		}
+		for _, c := range fx.TakeCancelled() {
+			a.cancelled = append(a.cancelled, c.Key.Tag)
+		}
+	}
+	fx.WakeAll()
+}
+
+// news returns the dead letters and cancelled consumers since the last call.
+func (a *aftermath) news() (dead, cancelled []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	dead, cancelled = a.dead, a.cancelled
+	a.dead, a.cancelled = nil, nil
+	return dead, cancelled
+}
+
+// isClosed asks under the lock.
+func isClosed(q *Queue) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}

@@ -1,0 +1,66 @@
+package queue
+
+// ID names one delivery of a queue that is still unacked. It belongs to whoever
+// took the delivery, who gives it back once: to Ack, Reject or Requeue. An ID
+// that was given back already, or whose queue is gone, does nothing.
+type ID struct {
+	slot uint32
+	turn uint32 // tells this delivery from earlier ones of the slot
+}
+
+// unacked holds the messages that are out, in slots that are used again, so
+// that to hand out and to settle cost no look-up by key.
+type unacked struct {
+	slots []outstanding
+	free  []uint32
+	turn  uint32
+	count int
+	bytes int64
+}
+
+type outstanding struct {
+	item
+	turn     uint32
+	consumer *Consumer // nil after basic.get
+}
+
+// slotsKept is how many slots an empty table keeps.
+const slotsKept = 1024
+
+func (u *unacked) put(it item, c *Consumer) ID {
+	u.turn++
+	out := outstanding{it, u.turn, c}
+	var slot uint32
+	if n := len(u.free); n > 0 {
+		slot = u.free[n-1]
+		u.free = u.free[:n-1]
+		u.slots[slot] = out
+	} else {
+		slot = uint32(len(u.slots))
+		u.slots = append(u.slots, out)
+	}
+	u.count++
+	u.bytes += it.msg.Size()
+	return ID{slot: slot, turn: u.turn}
+}
+
+// take removes and returns a delivery; ok is false if it is not there.
+func (u *unacked) take(id ID) (it item, c *Consumer, ok bool) {
+	if int(id.slot) >= len(u.slots) {
+		return item{}, nil, false
+	}
+	s := &u.slots[id.slot]
+	if s.msg == nil || s.turn != id.turn {
+		return item{}, nil, false
+	}
+	it, c = s.item, s.consumer
+	*s = outstanding{}
+	u.count--
+	u.bytes -= it.msg.Size()
+	if u.count == 0 && len(u.slots) > slotsKept {
+		u.slots, u.free = nil, nil
+	} else {
+		u.free = append(u.free, id.slot)
+	}
+	return it, c, true
+}

@@ -1,0 +1,143 @@
+package vhost
+
+import (
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/vhost/queue"
+)
+
+// Router publishes for one goroutine. It remembers the last exchange and the
+// last route, for as long as the topology stays the same, so that who publishes
+// to the same place again and again neither takes a lock of the vhost nor looks
+// anything up.
+type Router struct {
+	v      *VHost
+	result exchange.Result
+
+	// the exchange that was asked for last
+	named        *exchange.Exchange
+	namedVersion uint64
+
+	// the last route, if from is not nil
+	from    *exchange.Exchange
+	key     []byte // a copy: a message's key would keep its body in memory
+	version uint64
+	queues  []*queue.Queue
+}
+
+// NewRouter returns a Router, which belongs to one goroutine.
+func (v *VHost) NewRouter() *Router { return &Router{v: v} }
+
+// Exchange returns the exchange that a client wants to publish to: 404 if there
+// is none of that name, 403 if it is internal.
+func (r *Router) Exchange(name []byte) (*exchange.Exchange, error) {
+	v := r.v
+	if r.named != nil && r.namedVersion == v.version.Load() && string(name) == r.named.Name() {
+		return r.named, nil
+	}
+	v.mu.RLock()
+	x, version := v.exchanges[string(name)], v.version.Load()
+	v.mu.RUnlock()
+	if x == nil {
+		return nil, v.noExchange(string(name))
+	}
+	if x.Internal() {
+		return nil, amqp.AccessRefused("cannot publish to internal exchange '%s' in vhost '%s'", x.Name(), v.name)
+	}
+	r.named, r.namedVersion = x, version
+	return x, nil
+}
+
+// Published says what became of a message.
+type Published struct {
+	// Routed: at least one queue was found for it.
+	Routed bool
+	// Refused: the overflow of some queue refused it; others may have it.
+	Refused bool
+}
+
+// Publish routes a message and gives it to its queues. It does not allocate,
+// unless the exchange must decode headers. What follows from it is in fx.
+func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects) Published {
+	return r.deliver(x, m, fx, nil)
+}
+
+// deliver is Publish that leaves out the queues of which skip, if set, is true.
+func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
+	var p Published
+	stale := false
+	for _, q := range r.route(x, m) {
+		if skip != nil && skip(q) {
+			continue
+		}
+		switch q.Publish(m, fx) {
+		case queue.Closed:
+			stale = true
+			continue
+		case queue.Refused:
+			p.Refused = true
+		}
+		p.Routed = true
+	}
+	if stale {
+		r.deliverAgain(x, m, fx, skip, &p)
+	}
+	return p
+}
+
+// deliverAgain asks for the route once more, because a queue was deleted after
+// it was found, and delivers to queues that are new in it: one that was deleted
+// and declared again gets the message.
+func (r *Router) deliverAgain(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects, skip func(*queue.Queue) bool, p *Published) {
+	tried := make(map[*queue.Queue]struct{}, len(r.queues))
+	for _, q := range r.queues {
+		tried[q] = struct{}{}
+	}
+	for _, q := range r.find(x, m) {
+		if _, ok := tried[q]; ok || skip != nil && skip(q) {
+			continue
+		}
+		switch q.Publish(m, fx) {
+		case queue.Closed:
+			continue
+		case queue.Refused:
+			p.Refused = true
+		}
+		p.Routed = true
+	}
+}
+
+// route returns the queues of a message. The slice is valid until the next call.
+func (r *Router) route(x *exchange.Exchange, m *amqp.Message) []*queue.Queue {
+	if r.from == x && r.version == r.v.version.Load() && string(r.key) == m.RoutingKey && len(m.ExtraKeys) == 0 {
+		return r.queues
+	}
+	return r.find(x, m)
+}
+
+// find is route without the memory of the last one.
+func (r *Router) find(x *exchange.Exchange, m *amqp.Message) []*queue.Queue {
+	v := r.v
+	clear(r.queues)
+	r.queues = r.queues[:0]
+	r.from = nil
+	v.mu.RLock()
+	for _, q := range r.result.Route(&v.topology, x, m) {
+		r.queues = append(r.queues, q.(*queue.Queue)) // no other kind is bound
+	}
+	version := v.version.Load()
+	v.mu.RUnlock()
+	if r.result.ByKey() {
+		r.from, r.version = x, version
+		r.key = append(r.key[:0], m.RoutingKey...)
+	}
+	return r.queues
+}
+
+// forget lets go of what the last message led to.
+func (r *Router) forget() {
+	clear(r.queues)
+	r.queues = r.queues[:0]
+	r.from, r.named = nil, nil
+	r.result.Reset()
+}
