@@ -1,0 +1,71 @@
+package server
+
+import "github.com/leveretmq/leveret/amqp"
+
+// frameZero carries out a frame on channel 0, the connection's own.
+func (c *conn) frameZero(f amqp.Frame) error {
+	if f.Type != amqp.FrameMethod {
+		return amqp.UnexpectedFrame("%s", f.Snippet())
+	}
+	m, err := amqp.ParseMethod(f.Payload)
+	if err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *amqp.ConnectionClose:
+		return errClosed
+	case *amqp.ConnectionUpdateSecret:
+		return c.connectionUpdateSecret(m)
+	case *amqp.ConnectionCloseOk:
+		return nil
+	default:
+		return outOfOrder(m, "running")
+	}
+}
+
+// connectionUpdateSecret renews the client's password. It must be the user's
+// own: a login cannot be changed on the way.
+func (c *conn) connectionUpdateSecret(m *amqp.ConnectionUpdateSecret) error {
+	user, err := c.srv.opts.Auth.Authenticate(c.user.Name, m.NewSecret, c.nc.RemoteAddr())
+	if err != nil {
+		c.log.Warn().Err(err).Str("reason", m.Reason).Msg("new secret refused")
+		return withMethod(amqp.NotAllowed("New secret was refused by one of the backends"), amqp.IDConnectionUpdateSecret)
+	}
+	c.user = user
+	c.send(0, &amqp.ConnectionUpdateSecretOk{})
+	return nil
+}
+
+// pause is what the reader waits for between two reads: room for its answers,
+// and, if it has published, the end of an alarm.
+func (c *conn) pause() error {
+	c.out.awaitRoom()
+	if !c.published {
+		return nil
+	}
+	c.published = false
+	reason, cleared := c.srv.alarm.raised()
+	if reason == "" {
+		return nil
+	}
+	if c.caps.blocked {
+		c.send(0, &amqp.ConnectionBlocked{Reason: reason})
+		c.fx.WakeAll()
+	}
+	c.log.Warn().Str("reason", reason).Msg("publisher blocked")
+	c.heart.paused.Store(true)
+	defer c.heart.paused.Store(false)
+	select {
+	case <-cleared:
+	case <-c.written: // the socket is gone
+		return nil
+	case e := <-c.kicked:
+		return e
+	}
+	c.log.Info().Msg("publisher unblocked")
+	if c.caps.blocked {
+		c.send(0, &amqp.ConnectionUnblocked{})
+		c.fx.WakeAll()
+	}
+	return nil
+}

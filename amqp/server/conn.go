@@ -1,0 +1,336 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/auth"
+	"github.com/leveretmq/leveret/vhost/queue"
+	"github.com/rs/zerolog"
+)
+
+// conn is the session of one connection.
+type conn struct {
+	// immutable
+	srv     *Server
+	id      uint64
+	nc      net.Conn
+	name    string // as RabbitMQ's: "CLIENT -> SERVER"
+	kicked  chan *amqp.Error
+	written chan struct{} // closed when the writer has ended
+
+	// set by the handshake, immutable after it
+	log      zerolog.Logger
+	user     auth.User
+	vhost    *vhost.VHost
+	caps     capabilities
+	tuned    tuning
+	frameMax uint32
+
+	out   outbox
+	heart heart
+	cause atomic.Pointer[error] // why the socket was given up, if not by the reader
+
+	// owned by the reader
+	r         *amqp.Reader
+	channels  []*channel // by number, nil where none is open
+	open      int        // channels that are open
+	confirms  []*channel // with confirms to send at the end of the batch
+	fx        queue.Effects
+	published bool // something was published in this batch
+}
+
+func newConn(s *Server, nc net.Conn, id uint64) *conn {
+	c := &conn{
+		srv: s, id: id, nc: nc,
+		name:     nc.RemoteAddr().String() + " -> " + nc.LocalAddr().String(),
+		kicked:   make(chan *amqp.Error, 1),
+		written:  make(chan struct{}),
+		r:        amqp.NewReader(nc, handshakeFrameMax),
+		frameMax: handshakeFrameMax,
+	}
+	c.log = s.opts.Log.With().Uint64("conn", id).Str("connection", c.name).Logger()
+	c.out.init()
+	return c
+}
+
+// kick asks the reader to close the connection with an error of the broker's.
+func (c *conn) kick(e *amqp.Error) {
+	select {
+	case c.kicked <- e:
+		c.interrupt()
+	default: // it is being closed already
+	}
+}
+
+// interrupt makes the reader look up from its socket.
+func (c *conn) interrupt() { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) }
+
+// cut gives the socket up at once.
+func (c *conn) cut() {
+	c.out.fail()
+	c.nc.Close()
+}
+
+// lost gives the socket up because of err, seen by somebody else than the reader.
+func (c *conn) lost(err error) {
+	c.cause.CompareAndSwap(nil, &err)
+	c.cut()
+}
+
+// errClosed is how readLoop ends when the client has closed the connection.
+var errClosed = errors.New("closed by the client")
+
+// run is the reader: the whole life of the connection.
+func (c *conn) run() {
+	defer c.nc.Close()
+	defer c.recoverPanic("reader")
+	err := c.handshake()
+	if err == nil {
+		err = c.readLoop()
+	}
+	c.heart.stop()
+	c.release()
+	var refused *amqp.Error
+	switch {
+	case errors.As(err, &refused):
+		c.farewell(refused)
+	case errors.Is(err, errClosed):
+		c.send(0, &amqp.ConnectionCloseOk{})
+		c.log.Info().Msg("connection closed")
+	default:
+		c.logLoss(err)
+		c.cut()
+	}
+	c.out.end()
+	_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
+	<-c.written
+}
+
+// closeTimeout is how long a client may take to accept a close.
+const closeTimeout = 10 * time.Second
+
+// farewell sends connection.close and waits for close-ok, ignoring all else
+// [2.2.4].
+func (c *conn) farewell(e *amqp.Error) {
+	event := c.log.Warn()
+	if e.Code == amqp.CodeConnectionForced {
+		event = c.log.Info()
+	}
+	event.Uint16("code", uint16(e.Code)).Str("reason", e.ReplyText()).
+		Str("method", amqp.MethodName(e.ClassID, e.MethodID)).Msg("closing connection")
+	c.send(0, &amqp.ConnectionClose{ReplyCode: e.Code, ReplyText: e.ReplyText(),
+		FailedClassID: e.ClassID, FailedMethodID: e.MethodID})
+	c.fx.WakeAll()
+	deadline := time.Now().Add(closeTimeout)
+	_ = c.nc.SetReadDeadline(deadline)
+	for {
+		f, err := c.r.ReadFrame()
+		if err != nil {
+			// Bytes that are no frames: all that is left is to let the client
+			// read what was sent, and to see it go.
+			c.discard(deadline)
+			return
+		}
+		if f.Type != amqp.FrameMethod || f.Channel != 0 {
+			continue
+		}
+		switch m, _ := amqp.ParseMethod(f.Payload); m.(type) {
+		case *amqp.ConnectionCloseOk:
+			return
+		case *amqp.ConnectionClose:
+			c.send(0, &amqp.ConnectionCloseOk{})
+			return
+		}
+	}
+}
+
+// discardTimeout bounds how long a client that sent nonsense may go on.
+const discardTimeout = 3 * time.Second
+
+func (c *conn) discard(deadline time.Time) {
+	if soon := time.Now().Add(discardTimeout); soon.Before(deadline) {
+		deadline = soon
+	}
+	_ = c.nc.SetReadDeadline(deadline)
+	_, _ = io.Copy(io.Discard, c.nc)
+}
+
+func (c *conn) logLoss(err error) {
+	if other := c.cause.Load(); other != nil {
+		err = *other
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		c.log.Warn().Msg("client closed the socket without connection.close")
+	default:
+		c.log.Warn().Err(err).Msg("connection lost")
+	}
+}
+
+// errPanic is why a connection is lost whose writer has failed.
+var errPanic = errors.New("session failed")
+
+// recoverPanic, deferred, keeps a fault in one session from ending the broker:
+// it costs the connection, with 541 if the writer can still say so.
+func (c *conn) recoverPanic(goroutine string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	c.log.Error().Interface("panic", v).Str("goroutine", goroutine).Bytes("stack", debug.Stack()).Msg("session failed")
+	c.heart.stop()
+	if goroutine == "writer" {
+		c.lost(errPanic)
+		return
+	}
+	c.releaseAfterPanic()
+	e := amqp.InternalError("")
+	c.send(0, &amqp.ConnectionClose{ReplyCode: e.Code, ReplyText: e.ReplyText()})
+	c.out.end()
+	_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
+	<-c.written
+}
+
+// readLoop carries out frames until the connection ends. It returns why.
+func (c *conn) readLoop() error {
+	for {
+		if err := c.r.Fill(); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				if e := c.wasKicked(); e != nil {
+					return e
+				}
+			}
+			return err
+		}
+		c.heart.received.Add(1)
+		for {
+			f, ok, err := c.r.Next()
+			if err != nil {
+				c.finishBatch()
+				return err
+			}
+			if !ok {
+				break
+			}
+			if err := c.frame(f); err != nil {
+				c.finishBatch()
+				return err
+			}
+		}
+		c.finishBatch()
+		if err := c.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) wasKicked() *amqp.Error {
+	select {
+	case e := <-c.kicked:
+		return e
+	default:
+		return nil
+	}
+}
+
+// apply carries out what queues decided. It holds no lock.
+func (c *conn) apply(fx *queue.Effects) {
+	if fx.Pending() {
+		c.vhost.Apply(fx)
+	}
+}
+
+// finishBatch does what is done once a read: confirms, then one wake-up for each
+// outbox that got something.
+func (c *conn) finishBatch() {
+	c.apply(&c.fx)
+	c.sendConfirms()
+	c.fx.WakeAll()
+}
+
+// send appends a method frame to the outbox, to be written when the batch is
+// done.
+func (c *conn) send(channel uint16, m amqp.Method) {
+	owesWake, err := c.out.send(channel, m)
+	if err != nil {
+		c.log.Error().Err(err).Str("method", m.Name()).Msg("cannot encode")
+	}
+	if owesWake {
+		c.fx.Wake(&c.out)
+	}
+}
+
+// frame carries out one frame. An error ends the connection; channel errors are
+// dealt with inside.
+func (c *conn) frame(f amqp.Frame) error {
+	if f.Type == amqp.FrameHeartbeat {
+		if f.Channel != 0 {
+			return amqp.UnexpectedFrame("%s", f.Snippet())
+		}
+		return nil
+	}
+	if f.Channel == 0 {
+		return c.frameZero(f)
+	}
+	if int(f.Channel) < len(c.channels) {
+		if ch := c.channels[f.Channel]; ch != nil {
+			return ch.frame(f)
+		}
+	}
+	return c.frameUnopened(f)
+}
+
+// frameUnopened handles a frame on a channel that is not open: only
+// channel.open has business there.
+func (c *conn) frameUnopened(f amqp.Frame) error {
+	if f.Type != amqp.FrameMethod {
+		return amqp.UnexpectedFrame("%s", f.Snippet())
+	}
+	m, err := amqp.ParseMethod(f.Payload)
+	if err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *amqp.ChannelOpen:
+		return c.channelOpen(f.Channel)
+	case *amqp.ChannelCloseOk:
+		return nil // a late answer to a close that has crossed the client's own
+	default:
+		return withMethod(amqp.ChannelError("expected 'channel.open'"), idOf(m))
+	}
+}
+
+// release gives back all that the connection holds: consumers, unacked messages,
+// exclusive queues.
+func (c *conn) release() {
+	for _, ch := range c.channels {
+		if ch != nil {
+			ch.release()
+		}
+	}
+	if c.vhost != nil {
+		c.vhost.DropExclusive(c.id, &c.fx)
+		c.apply(&c.fx)
+	}
+	c.fx.WakeAll()
+	c.channels = nil
+}
+
+// releaseAfterPanic tries release on a session that may be broken; a second
+// panic leaves the rest unreleased and says so.
+func (c *conn) releaseAfterPanic() {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.Error().Interface("panic", v).Msg("session could not be released")
+		}
+	}()
+	c.release()
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost/queue"
+)
+
+// consumer is a basic.consume: where a queue's deliveries enter a session.
+type consumer struct {
+	// immutable
+	ch       *channel
+	tag      string
+	noAck    bool
+	prefetch int // most unacked at a time, 0 for no limit
+	queue    *queue.Queue
+	handle   *queue.Consumer
+
+	// guarded by the outbox's mu
+	unacked   int
+	starved   bool // parked for want of credit
+	waiting   bool // parked for want of room in the outbox
+	cancelled bool
+}
+
+// Offer takes a delivery if the client has credit for it and the outbox has
+// room. It is the queue's call, under the queue's lock.
+func (c *consumer) Offer(d queue.Delivery, fx *queue.Effects) bool {
+	taken, owesWake := c.take(&d)
+	if owesWake {
+		fx.Wake(&c.ch.conn.out)
+	}
+	return taken
+}
+
+// take gives the delivery its tag, enters it as unacked and appends its frames,
+// all under one lock, so that tags and frames keep step.
+func (c *consumer) take(d *queue.Delivery) (taken, owesWake bool) {
+	ch := c.ch
+	out := &ch.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !c.acceptsLocked() {
+		return false, false
+	}
+	ch.lastTag++
+	if !c.noAck {
+		ch.unacked.add(entry{ch.lastTag, c.queue, d.ID, c})
+		c.unacked++
+		ch.outstanding++
+	}
+	before := len(out.buf)
+	m := d.Message
+	out.buf = amqp.AppendDeliver(out.buf, ch.number, c.tag, ch.lastTag, d.Redelivered, m.Exchange, m.RoutingKey)
+	out.contentLocked(ch.number, propertiesOf(d), m.Body, ch.conn.frameMax)
+	return true, out.noteLocked(before, true)
+}
+
+// acceptsLocked says whether the consumer can take a delivery now; if not, it
+// notes who is to call Ready later.
+func (c *consumer) acceptsLocked() bool {
+	out := &c.ch.conn.out
+	switch {
+	case c.cancelled || out.closed:
+		return false
+	case !c.noAck && !c.creditLocked():
+		c.starved = true
+		return false
+	case out.size >= outboxHigh:
+		if !c.waiting {
+			c.waiting = true
+			out.waiting = append(out.waiting, c)
+		}
+		return false
+	}
+	return true
+}
+
+// creditLocked reports whether the prefetch limits leave room for one more
+// unacked delivery.
+func (c *consumer) creditLocked() bool {
+	ch := c.ch
+	return (c.prefetch == 0 || c.unacked < c.prefetch) &&
+		(ch.globalPrefetch == 0 || ch.outstanding < ch.globalPrefetch)
+}
+
+// QueueGone is called, with no lock held, when the consumer's queue was deleted:
+// a client that can be told is told [RabbitMQ's consumer cancel notification].
+func (c *consumer) QueueGone() {
+	out := &c.ch.conn.out
+	out.mu.Lock()
+	if c.cancelled {
+		out.mu.Unlock()
+		return
+	}
+	c.cancelled = true
+	delete(c.ch.consumers, c.tag)
+	owesWake := false
+	if c.ch.conn.caps.cancelNotify {
+		// The tag came off the wire or is our own, so it can be encoded.
+		owesWake, _ = out.sendLocked(c.ch.number, &amqp.BasicCancel{ConsumerTag: c.tag, NoWait: true})
+	}
+	out.mu.Unlock()
+	if owesWake {
+		out.Wake()
+	}
+}
+
+// propertiesOf are the properties as delivered: the message's own, with
+// x-delivery-count where the queue counts.
+func propertiesOf(d *queue.Delivery) amqp.Properties {
+	if !d.ShowReturns || d.Returns == 0 {
+		return d.Message.Properties
+	}
+	headers, err := d.Message.Headers()
+	if err == nil {
+		var props amqp.Properties
+		props, err = d.Message.Properties.WithHeaders(headers.With("x-delivery-count", int64(d.Returns)))
+		if err == nil {
+			return props
+		}
+	}
+	return d.Message.Properties // it was valid when published, so this is not reached
+}

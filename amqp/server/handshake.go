@@ -1,0 +1,271 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+)
+
+// handshakeFrameMax bounds the frames of a client that has not tuned yet, as
+// in RabbitMQ 4: tokens as passwords do not fit the spec's 4096.
+const handshakeFrameMax = 8192
+
+// alternateHeader is AMQP 0-9's own protocol header, which RabbitMQ takes for
+// 0-9-1.
+const alternateHeader = "AMQP\x01\x01\x00\x09"
+
+// capabilities are those of the client that change what the broker sends.
+type capabilities struct {
+	authFailureClose, cancelNotify, blocked bool
+}
+
+// tuning is what was agreed on in connection.tune-ok.
+type tuning struct {
+	channelMax uint16
+	frameMax   uint32
+	heartbeat  time.Duration
+}
+
+// errNoGreeting is how the handshake ends when the client must be let go without
+// a connection.close, because it would not understand or not expect one.
+var errNoGreeting = errors.New("handshake failed")
+
+// handshake takes the connection from its first byte to open [2.2.4]. Its error
+// is an *amqp.Error if the client is to be told.
+func (c *conn) handshake() error {
+	_ = c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout))
+	steps := []func() error{c.greet, c.authenticate, c.tune, c.openVHost}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				if e := c.wasKicked(); e != nil {
+					return e
+				}
+				c.log.Warn().Dur("timeout", c.srv.opts.HandshakeTimeout).Msg("handshake timed out")
+			}
+			return err
+		}
+		c.fx.WakeAll()
+	}
+	_ = c.nc.SetReadDeadline(time.Time{})
+	if e := c.wasKicked(); e != nil {
+		return e // its interrupt may have been overridden just now
+	}
+	c.heart.start(c, c.tuned.heartbeat)
+	c.log = c.log.With().Str("user", c.user.Name).Str("vhost", c.vhost.Name()).Logger()
+	c.log.Info().Msg("connection open")
+	return nil
+}
+
+// greet checks the protocol header and answers connection.start.
+func (c *conn) greet() error {
+	got, err := c.r.Peek(len(amqp.ProtocolHeader))
+	if err != nil {
+		return err
+	}
+	if string(got) != amqp.ProtocolHeader && string(got) != alternateHeader {
+		c.log.Warn().Bytes("header", got).Msg("not AMQP 0-9-1")
+		_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
+		_, _ = c.nc.Write([]byte(amqp.ProtocolHeader))
+		return errNoGreeting
+	}
+	c.r.Discard(len(amqp.ProtocolHeader))
+	c.send(0, &amqp.ConnectionStart{
+		VersionMajor: 0, VersionMinor: 9,
+		ServerProperties: c.srv.properties(),
+		Mechanisms:       "PLAIN AMQPLAIN",
+		Locales:          "en_US",
+	})
+	return nil
+}
+
+// properties are the server properties, sorted as RabbitMQ sends them.
+func (s *Server) properties() amqp.Table {
+	can := amqp.Table{}
+	for _, name := range []string{
+		"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify",
+		"connection.blocked", "consumer_priorities", "authentication_failure_close",
+		"per_consumer_qos", "direct_reply_to",
+	} {
+		can = append(can, amqp.Field{Name: name, Value: true})
+	}
+	return amqp.Table{
+		{Name: "capabilities", Value: can},
+		{Name: "cluster_name", Value: s.opts.ClusterName},
+		{Name: "copyright", Value: "Copyright (c) the Leveret authors"},
+		{Name: "information", Value: "Licensed under the Apache License 2.0"},
+		{Name: "leveret_version", Value: Version},
+		{Name: "platform", Value: "Go " + strings.TrimPrefix(runtime.Version(), "go")},
+		{Name: "product", Value: "Leveret"},
+		{Name: "version", Value: ProtocolVersion},
+	}
+}
+
+// expect reads the next method of the handshake; heartbeats do not count.
+func (c *conn) expect() (amqp.Method, error) {
+	c.fx.WakeAll()
+	for {
+		f, err := c.r.ReadFrame()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case f.Type == amqp.FrameHeartbeat && f.Channel == 0:
+			continue
+		case f.Type != amqp.FrameMethod || f.Channel != 0:
+			return nil, amqp.UnexpectedFrame("%s", f.Snippet())
+		}
+		m, err := amqp.ParseMethod(f.Payload)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := m.(*amqp.ConnectionClose); ok {
+			return nil, errClosed
+		}
+		return m, nil
+	}
+}
+
+// outOfOrder is the refusal of a method that has no place in a state.
+func outOfOrder(m amqp.Method, state string) error {
+	return withMethod(amqp.ChannelError("unexpected method in connection state %s", state), idOf(m))
+}
+
+// authenticate handles connection.start-ok.
+func (c *conn) authenticate() error {
+	m, err := c.expect()
+	if err != nil {
+		return err
+	}
+	ok, is := m.(*amqp.ConnectionStartOk)
+	if !is {
+		return outOfOrder(m, "starting")
+	}
+	c.readClientProperties(ok.ClientProperties)
+	name, password, err := credentials(ok.Mechanism, []byte(ok.Response))
+	if err != nil {
+		return err
+	}
+	user, err := c.srv.opts.Auth.Authenticate(name, password, c.nc.RemoteAddr())
+	if err == nil {
+		c.user = user
+		return nil
+	}
+	c.log.Warn().Err(err).Str("user", name).Str("mechanism", ok.Mechanism).Msg("login refused")
+	if !c.caps.authFailureClose {
+		return errNoGreeting
+	}
+	return amqp.AccessRefused("Login was refused using authentication mechanism %s. "+
+		"For details see the broker logfile.", ok.Mechanism)
+}
+
+func (c *conn) readClientProperties(t amqp.Table) {
+	if v, ok := t.Get("capabilities"); ok {
+		can, _ := v.(amqp.Table)
+		flag := func(name string) bool {
+			v, _ := can.Get(name)
+			is, _ := v.(bool)
+			return is
+		}
+		c.caps = capabilities{
+			authFailureClose: flag("authentication_failure_close"),
+			cancelNotify:     flag("consumer_cancel_notify"),
+			blocked:          flag("connection.blocked"),
+		}
+	}
+	if v, ok := t.Get("connection_name"); ok {
+		if name, ok := v.(string); ok {
+			c.log = c.log.With().Str("connection_name", name).Logger()
+		}
+	}
+}
+
+// credentials reads a SASL response.
+func credentials(mechanism string, response []byte) (name, password string, err error) {
+	switch mechanism {
+	case "PLAIN": // RFC 4616, without an authorization identity, as RabbitMQ
+		parts := bytes.Split(response, []byte{0})
+		if len(parts) != 3 || len(parts[0]) != 0 {
+			// RabbitMQ quotes the response; it holds a password, so we do not.
+			return "", "", amqp.SyntaxError("response invalid")
+		}
+		return string(parts[1]), string(parts[2]), nil
+	case "AMQPLAIN":
+		t, err := amqp.DecodeFields(response)
+		if err != nil {
+			return "", "", amqp.SyntaxError("AMQPLAIN auth info is not a table")
+		}
+		login, hasLogin := t.Get("LOGIN")
+		secret, hasSecret := t.Get("PASSWORD")
+		if !hasLogin || !hasSecret {
+			return "", "", amqp.SyntaxError("AMQPLAIN auth info is missing LOGIN or PASSWORD field")
+		}
+		name, isName := login.(string)
+		password, isPassword := secret.(string)
+		if !isName || !isPassword {
+			return "", "", amqp.SyntaxError("AMQPLAIN auth info uses unsupported type for LOGIN or PASSWORD field")
+		}
+		return name, password, nil
+	}
+	return "", "", amqp.CommandInvalid("unknown authentication mechanism '%s'", mechanism)
+}
+
+// tune proposes limits and takes the client's answer, which may lower them
+// [1.4.2.5, 1.4.2.6].
+func (c *conn) tune() error {
+	o := &c.srv.opts
+	c.send(0, &amqp.ConnectionTune{ChannelMax: o.ChannelMax, FrameMax: o.FrameMax,
+		Heartbeat: uint16(o.Heartbeat / time.Second)})
+	m, err := c.expect()
+	if err != nil {
+		return err
+	}
+	ok, is := m.(*amqp.ConnectionTuneOk)
+	if !is {
+		return outOfOrder(m, "tuning")
+	}
+	refuse := func(format string, args ...any) error {
+		return withMethod(amqp.NotAllowed("failed to negotiate connection parameters: "+format, args...),
+			amqp.IDConnectionTuneOk)
+	}
+	switch {
+	case ok.FrameMax == 0:
+		return refuse("negotiated frame_max = 0 (no limit) is higher than the maximum allowed value (%d)", o.FrameMax)
+	case ok.FrameMax > o.FrameMax:
+		return refuse("negotiated frame_max = %d is higher than the maximum allowed value (%d)", ok.FrameMax, o.FrameMax)
+	case ok.FrameMax < amqp.MinFrameMax:
+		return refuse("negotiated frame_max = %d is lower than the minimum allowed value (%d)", ok.FrameMax, amqp.MinFrameMax)
+	case ok.ChannelMax == 0:
+		return refuse("negotiated channel_max = 0 (no limit) is higher than the maximum allowed value (%d)", o.ChannelMax)
+	case ok.ChannelMax > o.ChannelMax:
+		return refuse("negotiated channel_max = %d is higher than the maximum allowed value (%d)", ok.ChannelMax, o.ChannelMax)
+	}
+	c.tuned = tuning{ok.ChannelMax, ok.FrameMax, time.Duration(ok.Heartbeat) * time.Second}
+	c.frameMax = ok.FrameMax
+	c.r.SetFrameMax(ok.FrameMax)
+	return nil
+}
+
+// openVHost handles connection.open.
+func (c *conn) openVHost() error {
+	m, err := c.expect()
+	if err != nil {
+		return err
+	}
+	open, is := m.(*amqp.ConnectionOpen)
+	if !is {
+		return outOfOrder(m, "opening")
+	}
+	v, err := c.srv.vhosts.VHost(open.VirtualHost)
+	if err != nil {
+		return withMethod(err, amqp.IDConnectionOpen)
+	}
+	c.vhost = v
+	c.send(0, &amqp.ConnectionOpenOk{})
+	return nil
+}

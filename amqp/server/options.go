@@ -1,0 +1,93 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost/auth"
+	"github.com/rs/zerolog"
+)
+
+// Authenticator decides who may log in.
+type Authenticator interface {
+	// Authenticate returns the user of that name if the password is theirs. The
+	// error says why not, for the log; the client learns only that it failed.
+	Authenticate(name, password string, remote net.Addr) (auth.User, error)
+}
+
+// Options are what a broker is made with. The zero value is a broker in memory
+// that lets guest/guest in from this machine, without logs.
+type Options struct {
+	// Log receives what happens; nil for nothing.
+	Log *zerolog.Logger
+	// Auth decides who may log in; nil for guest/guest from loopback.
+	Auth Authenticator
+	// ClusterName is shown to clients; empty for leveret@HOSTNAME.
+	ClusterName string
+	// FrameMax is the largest frame offered, in bytes: 4096 to 16 MiB; 0 for
+	// 131072.
+	FrameMax uint32
+	// ChannelMax is the number of channels offered to a connection; 0 for 2047.
+	ChannelMax uint16
+	// Heartbeat is what is proposed to clients, in whole seconds: 0 for 60 s,
+	// negative for none.
+	Heartbeat time.Duration
+	// HandshakeTimeout is how long a client may take to open its connection; 0
+	// for 10 s.
+	HandshakeTimeout time.Duration
+	// MaxMessageSize is the largest body accepted, in bytes: up to 512 MiB; 0
+	// for 128 MiB.
+	MaxMessageSize int64
+}
+
+// maxBody is the largest body that can be declared at all.
+const maxBody = 512 << 20
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Log == nil {
+		nop := zerolog.Nop()
+		o.Log = &nop
+	}
+	if o.Auth == nil {
+		o.Auth = auth.Default()
+	}
+	if o.ClusterName == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost"
+		}
+		o.ClusterName = "leveret@" + host
+	}
+	if o.FrameMax == 0 {
+		o.FrameMax = amqp.DefaultFrameMax
+	}
+	if o.ChannelMax == 0 {
+		o.ChannelMax = 2047
+	}
+	switch {
+	case o.Heartbeat == 0:
+		o.Heartbeat = 60 * time.Second
+	case o.Heartbeat < 0:
+		o.Heartbeat = 0
+	}
+	if o.HandshakeTimeout == 0 {
+		o.HandshakeTimeout = 10 * time.Second
+	}
+	if o.MaxMessageSize == 0 {
+		o.MaxMessageSize = 128 << 20
+	}
+	switch {
+	case o.FrameMax < amqp.MinFrameMax || o.FrameMax > 16<<20:
+		return o, fmt.Errorf("frame max %d is not between %d and %d", o.FrameMax, amqp.MinFrameMax, 16<<20)
+	case o.MaxMessageSize < 0 || o.MaxMessageSize > maxBody:
+		return o, fmt.Errorf("max message size %d is not between 1 and %d", o.MaxMessageSize, maxBody)
+	case o.Heartbeat%time.Second != 0 || o.Heartbeat > 65535*time.Second:
+		return o, fmt.Errorf("heartbeat %s is not a whole number of seconds up to 65535", o.Heartbeat)
+	case o.HandshakeTimeout < 0:
+		return o, fmt.Errorf("handshake timeout %s is negative", o.HandshakeTimeout)
+	}
+	return o, nil
+}

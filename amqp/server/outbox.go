@@ -1,0 +1,247 @@
+package server
+
+import (
+	"net"
+	"sync"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost/queue"
+)
+
+const (
+	// outboxHigh is how many bytes may wait for a socket before its consumers
+	// are parked: their messages stay in the queues, which other consumers see.
+	outboxHigh = 256 << 10
+	// outboxLow is where parked consumers are served again.
+	outboxLow = 64 << 10
+	// outboxOwed is how many bytes of answers may wait before the reader stops
+	// reading: a client that asks and never listens cannot fill the memory.
+	outboxOwed = 1 << 20
+	// bodyCopied is up to which size a body is copied into the buffer; a larger
+	// one is sent from where it lies.
+	bodyCopied = 4 << 10
+	// bufferKept is what an idle connection keeps of its buffer.
+	bufferKept = 1 << 10
+)
+
+// outbox is the bytes that wait for a connection's socket. Its mutex also guards
+// what must keep step with them: delivery tags, unacked entries and credit.
+type outbox struct {
+	wake chan struct{} // immutable; one token: the writer has something to do
+
+	mu sync.Mutex
+	// guarded by mu
+	buf     []byte
+	bodies  []bodyRef   // large bodies, in the order of their places in buf
+	size    int         // bytes waiting, bodies included
+	owed    int         // of these, what is no delivery
+	pending bool        // a wake-up is owed, or the writer is at work
+	closed  bool        // nothing is taken any more
+	ended   bool        // the writer is to write what is left and go
+	waiting []*consumer // parked until there is room
+	drained *sync.Cond  // owed fell, or closed
+}
+
+// bodyRef is a piece of a body that belongs at an offset of the buffer.
+type bodyRef struct {
+	at    int
+	piece []byte
+}
+
+func (o *outbox) init() {
+	o.wake = make(chan struct{}, 1)
+	o.drained = sync.NewCond(&o.mu)
+}
+
+// Wake tells the writer that there are frames.
+func (o *outbox) Wake() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// noteLocked records that frames were appended since before, deliveries or
+// answers, and reports whether the caller owes a Wake.
+func (o *outbox) noteLocked(before int, delivery bool) (owesWake bool) {
+	n := len(o.buf) - before
+	o.size += n
+	if !delivery {
+		o.owed += n
+	}
+	owesWake = !o.pending
+	o.pending = true
+	return owesWake
+}
+
+// send appends a method frame; the caller owes the Wake that it asks for.
+func (o *outbox) send(channel uint16, m amqp.Method) (owesWake bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sendLocked(channel, m)
+}
+
+func (o *outbox) sendLocked(channel uint16, m amqp.Method) (owesWake bool, err error) {
+	if o.closed {
+		return false, nil
+	}
+	before := len(o.buf)
+	if o.buf, err = amqp.AppendMethod(o.buf, channel, m); err != nil {
+		return false, err
+	}
+	return o.noteLocked(before, false), nil
+}
+
+// contentLocked appends a content header and body behind the method frame that
+// the caller has appended.
+func (o *outbox) contentLocked(channel uint16, props amqp.Properties, body []byte, frameMax uint32) {
+	o.buf = amqp.AppendContentHeader(o.buf, channel, amqp.ClassBasic, uint64(len(body)), props)
+	if len(body) <= bodyCopied {
+		o.buf = amqp.AppendBody(o.buf, channel, body, frameMax)
+		return
+	}
+	for most := int(frameMax) - amqp.FrameOverhead; len(body) > 0; {
+		piece := body[:min(most, len(body))]
+		body = body[len(piece):]
+		o.buf = amqp.AppendFrameHeader(o.buf, amqp.FrameBody, channel, uint32(len(piece)))
+		o.bodies = append(o.bodies, bodyRef{len(o.buf), piece})
+		o.size += len(piece)
+		o.buf = append(o.buf, amqp.FrameEnd)
+	}
+}
+
+// batch is what the writer took to write in one go.
+type batch struct {
+	buf    []byte
+	bodies []bodyRef
+	pieces net.Buffers // scratch
+}
+
+// swap exchanges the writer's empty batch for what waits, and reports whether
+// there is anything. When there is not, the writer is idle and owed a Wake.
+func (o *outbox) swap(b *batch) (work, ended bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.buf) == 0 {
+		o.pending = false
+		if cap(o.buf) > bufferKept {
+			o.buf = nil
+		}
+		return false, o.ended
+	}
+	o.buf, b.buf = b.buf[:0], o.buf
+	o.bodies, b.bodies = b.bodies[:0], o.bodies
+	o.size, o.owed = 0, 0
+	o.drained.Broadcast()
+	return true, o.ended
+}
+
+// unpark returns the consumers that can be served again, appended to list, if
+// little enough waits by now.
+func (o *outbox) unpark(list []*consumer) []*consumer {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.waiting) == 0 || o.size > outboxLow {
+		return list
+	}
+	for i, c := range o.waiting {
+		c.waiting = false
+		list = append(list, c)
+		o.waiting[i] = nil
+	}
+	o.waiting = o.waiting[:0]
+	return list
+}
+
+// end lets the writer write what waits, take nothing more, and go.
+func (o *outbox) end() {
+	o.mu.Lock()
+	o.closed, o.ended = true, true
+	o.drained.Broadcast()
+	o.mu.Unlock()
+	o.Wake()
+}
+
+// fail drops what waits: the socket is gone.
+func (o *outbox) fail() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.buf, o.bodies, o.size, o.owed = nil, nil, 0, 0
+	o.drained.Broadcast()
+}
+
+// awaitRoom blocks the reader while too many answers wait.
+func (o *outbox) awaitRoom() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.owed > outboxOwed && !o.closed {
+		o.drained.Wait()
+	}
+}
+
+// writeTo writes the batch in one call where the connection allows it.
+func (b *batch) writeTo(nc net.Conn) error {
+	if len(b.bodies) == 0 {
+		_, err := nc.Write(b.buf)
+		return err
+	}
+	b.pieces = b.pieces[:0]
+	from := 0
+	for _, ref := range b.bodies {
+		b.pieces = append(b.pieces, b.buf[from:ref.at], ref.piece)
+		from = ref.at
+	}
+	b.pieces = append(b.pieces, b.buf[from:])
+	pieces := b.pieces // WriteTo consumes it
+	_, err := pieces.WriteTo(nc)
+	return err
+}
+
+// clear forgets what was written, and the memory if it is much.
+func (b *batch) clear() {
+	clear(b.bodies)
+	clear(b.pieces)
+	b.buf, b.bodies = b.buf[:0], b.bodies[:0]
+}
+
+// writeLoop is the connection's writer. It ends when the outbox does.
+func (c *conn) writeLoop() {
+	defer close(c.written)
+	defer c.recoverPanic("writer")
+	var (
+		b      batch
+		fx     queue.Effects
+		parked []*consumer
+	)
+	for range c.out.wake {
+		for {
+			work, ended := c.out.swap(&b)
+			if !work {
+				if ended {
+					return
+				}
+				break
+			}
+			if err := b.writeTo(c.nc); err != nil {
+				c.out.fail()
+				c.lost(err)
+				return
+			}
+			c.heart.sent.Add(1)
+			b.clear()
+			parked = c.out.unpark(parked[:0])
+			for i, con := range parked {
+				con.queue.Ready(con.handle, &fx)
+				parked[i] = nil
+			}
+			if len(parked) > 0 {
+				c.apply(&fx)
+				fx.WakeAll()
+			}
+		}
+		if cap(b.buf) > bufferKept {
+			b = batch{}
+		}
+	}
+}
