@@ -1,0 +1,72 @@
+package guard
+
+// row says what a package may import of ours. Its test files may besides
+// import whatever lies in its own layer or below.
+type row struct {
+	layer    int
+	name     string   // relative to the module
+	imports  []string // relative to the module; "*" = everything
+	external []string // modules of others that its code may import
+}
+
+const (
+	zerolog = "github.com/rs/zerolog"
+	cli     = "github.com/urfave/cli/v2"
+	amqp091 = "github.com/rabbitmq/amqp091-go"
+	badger  = "github.com/dgraph-io/badger/v4"
+	hdr     = "github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// table is the table of rooms in ARCHITECTURE.md, lowest layer first.
+var table = []row{
+	{0, "amqp", nil, nil},
+	{0, "amqp/internal/gen", nil, nil},
+
+	{1, "binding", []string{"amqp"}, nil},
+	{1, "persistence", []string{"amqp"}, nil},
+
+	{2, "persistence/badger", []string{"persistence", "amqp"}, []string{badger}},
+	{2, "persistence/memory", []string{"persistence", "amqp"}, nil},
+	{2, "persistence/storetest", []string{"persistence", "amqp"}, nil},
+	{2, "persistence/datadir", []string{"persistence"}, nil},
+	{2, "exchange", []string{"binding", "amqp"}, nil},
+	{2, "vhost/queue", []string{"persistence", "amqp"}, nil},
+	{2, "vhost/auth", []string{"amqp", "persistence"}, nil},
+	{2, "vhost/policy", []string{"amqp", "persistence"}, nil},
+
+	{3, "vhost", []string{"amqp", "binding", "exchange", "persistence", "vhost/queue", "vhost/auth", "vhost/policy"}, []string{zerolog}},
+
+	{4, "amqp/server", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange", "persistence", "persistence/memory"}, []string{zerolog}},
+	{4, "mgmt", []string{"amqp", "vhost", "vhost/auth"}, []string{zerolog}},
+
+	{5, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
+	{5, "cmd/leveret", []string{"*"}, []string{zerolog, cli}},
+	{5, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
+	{5, "cmd/guard", nil, nil},
+}
+
+// testSupport are packages made for tests of the layers named, though they lie
+// above them.
+var testSupport = map[string]int{
+	"amqp/server/servertest": 4,
+	"persistence/storetest":  2,
+}
+
+// topLevel is everything that may lie at the top of the tree, besides hidden
+// files and what .gitignore names.
+var topLevel = []string{
+	".ci", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
+	"amqp", "binding", "cmd", "exchange", "go.mod", "go.sum", "mgmt", "persistence", "testdata", "vhost",
+}
+
+// The limits of length, in lines.
+const (
+	maxFile         = 400
+	maxTestFile     = 600
+	maxFunction     = 60
+	maxTestFunction = 100
+	maxPackageDoc   = 15
+)
+
+// vagueNames say nothing about what a package is for.
+var vagueNames = []string{"util", "utils", "common", "types", "helpers", "interfaces", "misc"}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+)
+
+// The flags of serve.
+const (
+	flagDataDir        = "data-dir"
+	flagInMemory       = "in-memory"
+	flagAMQPListen     = "amqp-listen"
+	flagHTTPListen     = "http-listen"
+	flagMaxMessageSize = "max-message-size"
+	flagLogLevel       = "log-level"
+	flagLogFormat      = "log-format"
+)
+
+const (
+	defaultMaxMessageSize = 128 << 20
+	// largestMessageSize is RabbitMQ's own upper limit.
+	largestMessageSize = 512 << 20
+)
+
+// config is what serve runs with, checked.
+type config struct {
+	dataDir        string
+	inMemory       bool
+	amqpListen     []string // at least one host:port
+	httpListen     string   // empty = off
+	maxMessageSize int64    // bytes
+	logLevel       zerolog.Level
+	logJSON        bool
+}
+
+func serveFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: flagDataDir, Value: "./leveret-data", Usage: usage(flagDataDir, "`DIRECTORY` of the broker's data, created if absent")},
+		&cli.BoolFlag{Name: flagInMemory, Usage: usage(flagInMemory, "keep everything in memory and leave the data directory alone")},
+		&cli.StringSliceFlag{Name: flagAMQPListen, Value: cli.NewStringSlice(":5672"), Usage: usage(flagAMQPListen, "`ADDRESS` for AMQP, host:port; repeatable, or separated by commas; port 0 takes a free one")},
+		&cli.StringFlag{Name: flagHTTPListen, Value: ":15672", Usage: usage(flagHTTPListen, "`ADDRESS` for HTTP; none turns it off")},
+		&cli.StringFlag{Name: flagMaxMessageSize, Value: strconv.Itoa(defaultMaxMessageSize), Usage: usage(flagMaxMessageSize, "largest message body accepted, in `BYTES`, at most "+strconv.Itoa(largestMessageSize))},
+		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
+		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
+	}
+}
+
+// usage adds the variable to a flag's text. It is not handed to the cli
+// package, which would read the environment of the process behind our back.
+func usage(flag, text string) string { return text + " [$" + variable(flag) + "]" }
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "LEVERET_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// settings finds what the user said about a flag.
+type settings struct {
+	cli *cli.Context
+	env func(string) (string, bool)
+}
+
+// find returns the value of a flag and what to call it in an error. The
+// command line wins over the environment, and the flags of serve over those
+// before it.
+func (s settings) find(flag string) (value []string, name string) {
+	for _, c := range s.cli.Lineage() {
+		if c.Command != nil && slices.Contains(c.LocalFlagNames(), flag) {
+			return values(c, flag), "--" + flag
+		}
+	}
+	if v, ok := s.env(variable(flag)); ok && v != "" {
+		return strings.Split(v, ","), variable(flag)
+	}
+	return values(s.cli, flag), "--" + flag
+}
+
+// text is find for a flag with one value, in which a comma is a comma.
+func (s settings) text(flag string) (value, name string) {
+	all, name := s.find(flag)
+	return strings.Join(all, ","), name
+}
+
+func values(c *cli.Context, flag string) []string {
+	switch v := c.Value(flag).(type) {
+	case string:
+		return []string{v}
+	case bool:
+		return []string{strconv.FormatBool(v)}
+	case cli.StringSlice:
+		return v.Value()
+	}
+	return nil
+}
+
+// newConfig reads and checks all settings. The error names the one at fault.
+func newConfig(s settings) (config, error) {
+	var c config
+	for _, read := range []func(settings) error{
+		c.readStore, c.readListeners, c.readLimits, c.readLog,
+	} {
+		if err := read(s); err != nil {
+			return config{}, err
+		}
+	}
+	return c, nil
+}
+
+func (c *config) readStore(s settings) error {
+	text, name := s.text(flagInMemory)
+	inMemory, err := strconv.ParseBool(text)
+	if err != nil {
+		return fmt.Errorf("%s %q is neither true nor false", name, text)
+	}
+	c.inMemory = inMemory
+	c.dataDir, name = s.text(flagDataDir)
+	if c.dataDir == "" && !inMemory {
+		return fmt.Errorf("%s is empty", name)
+	}
+	return nil
+}
+
+func (c *config) readListeners(s settings) error {
+	addresses, name := s.find(flagAMQPListen)
+	for _, a := range addresses {
+		a = strings.TrimSpace(a)
+		if err := checkAddress(a); err != nil {
+			return fmt.Errorf("%s %w", name, err)
+		}
+		c.amqpListen = append(c.amqpListen, a)
+	}
+	if len(c.amqpListen) == 0 {
+		return fmt.Errorf("%s is empty", name)
+	}
+	http, name := s.text(flagHTTPListen)
+	if http == "" || http == "none" {
+		return nil
+	}
+	if err := checkAddress(http); err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	c.httpListen = http
+	return nil
+}
+
+func checkAddress(a string) error {
+	_, port, err := net.SplitHostPort(a)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not an address like 127.0.0.1:5672 or :5672", a)
+	}
+	return nil
+}
+
+func (c *config) readLimits(s settings) error {
+	text, name := s.text(flagMaxMessageSize)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > largestMessageSize {
+		return fmt.Errorf("%s %q is not a number of bytes from 1 to %d", name, text, largestMessageSize)
+	}
+	c.maxMessageSize = n
+	return nil
+}
+
+func (c *config) readLog(s settings) error {
+	text, name := s.text(flagLogLevel)
+	level, ok := levels()[text]
+	if !ok {
+		return fmt.Errorf("%s %q is not one of %s", name, text, strings.Join(levelNames(), ", "))
+	}
+	c.logLevel = level
+	text, name = s.text(flagLogFormat)
+	if text != "console" && text != "json" {
+		return fmt.Errorf("%s %q is neither console nor json", name, text)
+	}
+	c.logJSON = text == "json"
+	return nil
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+// configOf runs the command line up to the point where serve would begin.
+func configOf(t *testing.T, args []string, env map[string]string) (config, error) {
+	t.Helper()
+	var got *config
+	p := process{
+		env:    func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		stdout: new(bytes.Buffer),
+		stderr: new(bytes.Buffer),
+	}
+	err := newApp(p, func(_ process, c config) error {
+		got = &c
+		return nil
+	}).Run(append([]string{"leveret"}, args...))
+	if err == nil && got == nil {
+		t.Fatalf("%q does not serve", args)
+	}
+	if got == nil {
+		return config{}, err
+	}
+	return *got, err
+}
+
+func defaults(change func(*config)) config {
+	c := config{
+		dataDir:        "./leveret-data",
+		amqpListen:     []string{":5672"},
+		httpListen:     ":15672",
+		maxMessageSize: 134217728,
+		logLevel:       zerolog.InfoLevel,
+	}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func TestConfig(t *testing.T) {
+	type env = map[string]string
+	for _, c := range []struct {
+		name, args string
+		env        env
+		want       config
+	}{
+		{"bare", "", nil, defaults(nil)},
+		{"serve", "serve", nil, defaults(nil)},
+		{"data dir", "--data-dir /d,e", nil, defaults(func(c *config) { c.dataDir = "/d,e" })},
+		{"one dash", "-data-dir=/d", nil, defaults(func(c *config) { c.dataDir = "/d" })},
+		{"data dir by env", "serve", env{"LEVERET_DATA_DIR": "/d,e"}, defaults(func(c *config) { c.dataDir = "/d,e" })},
+		{"flag wins over env", "--data-dir /flag", env{"LEVERET_DATA_DIR": "/env"}, defaults(func(c *config) { c.dataDir = "/flag" })},
+		{"flag with the default's value wins too", "--log-level info", env{"LEVERET_LOG_LEVEL": "error"}, defaults(nil)},
+		{"flag before serve", "--data-dir /d serve --in-memory", nil, defaults(func(c *config) { c.dataDir, c.inMemory = "/d", true })},
+		{"flag on both sides", "--log-level warn serve --log-level debug", nil, defaults(func(c *config) { c.logLevel = zerolog.DebugLevel })},
+		{"in memory", "--in-memory", nil, defaults(func(c *config) { c.inMemory = true })},
+		{"in memory by env", "", env{"LEVERET_IN_MEMORY": "true"}, defaults(func(c *config) { c.inMemory = true })},
+		{"in memory by env, taken back", "--in-memory=false", env{"LEVERET_IN_MEMORY": "1"}, defaults(nil)},
+		{"empty data dir does not matter in memory", "--in-memory --data-dir=", nil, defaults(func(c *config) { c.dataDir, c.inMemory = "", true })},
+		{"one listener", "--amqp-listen 127.0.0.1:1", nil, defaults(func(c *config) { c.amqpListen = []string{"127.0.0.1:1"} })},
+		{"listeners", "serve --amqp-listen :1 --amqp-listen [::1]:2", nil, defaults(func(c *config) { c.amqpListen = []string{":1", "[::1]:2"} })},
+		{"listeners by env", "", env{"LEVERET_AMQP_LISTEN": ":1, :2"}, defaults(func(c *config) { c.amqpListen = []string{":1", ":2"} })},
+		{"http", "--http-listen localhost:0", nil, defaults(func(c *config) { c.httpListen = "localhost:0" })},
+		{"http none", "--http-listen none", nil, defaults(func(c *config) { c.httpListen = "" })},
+		{"http empty", "--http-listen=", nil, defaults(func(c *config) { c.httpListen = "" })},
+		{"http none by env", "", env{"LEVERET_HTTP_LISTEN": "none"}, defaults(func(c *config) { c.httpListen = "" })},
+		{"empty variables", "", env{"LEVERET_HTTP_LISTEN": "", "LEVERET_DATA_DIR": "", "LEVERET_AMQP_LISTEN": "", "LEVERET_IN_MEMORY": ""}, defaults(nil)},
+		{"smallest message size", "--max-message-size 1", nil, defaults(func(c *config) { c.maxMessageSize = 1 })},
+		{"largest message size", "", env{"LEVERET_MAX_MESSAGE_SIZE": "536870912"}, defaults(func(c *config) { c.maxMessageSize = 536870912 })},
+		{"log", "--log-level none --log-format json", nil, defaults(func(c *config) { c.logLevel, c.logJSON = zerolog.Disabled, true })},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := configOf(t, strings.Fields(c.args), c.env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("config\n got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	type env = map[string]string
+	for _, c := range []struct {
+		args string
+		env  env
+		want string
+	}{
+		{"--colour", nil, `there is no flag --colour: see leveret --help`},
+		{"serve --colour=blue", nil, `there is no flag --colour: see leveret --help`},
+		{"--data-dir", nil, `flag --data-dir needs a value`},
+		{"bake", nil, `there is no command "bake": see leveret --help`},
+		{"serve bread", nil, `there is no command "bread": see leveret --help`},
+		{"version 2", nil, `version takes no argument, and got "2"`},
+		{"version --short", nil, `there is no flag --short: see leveret --help`},
+		{"--in-memory=maybe", nil, `invalid boolean value "maybe" for --in-memory: parse error`},
+		{"", env{"LEVERET_IN_MEMORY": "maybe"}, `LEVERET_IN_MEMORY "maybe" is neither true nor false`},
+		{"--data-dir=", nil, `--data-dir is empty`},
+		{"--amqp-listen 5672", nil, `--amqp-listen "5672" is not an address like 127.0.0.1:5672 or :5672`},
+		{"--amqp-listen :0 --amqp-listen none", nil, `--amqp-listen "none" is not an address like 127.0.0.1:5672 or :5672`},
+		{"--amqp-listen :65536", nil, `--amqp-listen ":65536" is not an address like 127.0.0.1:5672 or :5672`},
+		{"--amqp-listen=", nil, `--amqp-listen "" is not an address like 127.0.0.1:5672 or :5672`},
+		{"", env{"LEVERET_AMQP_LISTEN": ":1,,:2"}, `LEVERET_AMQP_LISTEN "" is not an address like 127.0.0.1:5672 or :5672`},
+		{"--http-listen off", nil, `--http-listen "off" is not an address like 127.0.0.1:5672 or :5672`},
+		{"--max-message-size 0", nil, `--max-message-size "0" is not a number of bytes from 1 to 536870912`},
+		{"--max-message-size -1", nil, `--max-message-size "-1" is not a number of bytes from 1 to 536870912`},
+		{"--max-message-size 536870913", nil, `--max-message-size "536870913" is not a number of bytes from 1 to 536870912`},
+		{"", env{"LEVERET_MAX_MESSAGE_SIZE": "1GB"}, `LEVERET_MAX_MESSAGE_SIZE "1GB" is not a number of bytes from 1 to 536870912`},
+		{"--log-level loud", nil, `--log-level "loud" is not one of debug, info, warn, error, none`},
+		{"--log-format xml", nil, `--log-format "xml" is neither console nor json`},
+	} {
+		t.Run(c.args+c.want, func(t *testing.T) {
+			_, err := configOf(t, strings.Fields(c.args), c.env)
+			if err == nil || err.Error() != c.want {
+				t.Errorf("error\n got %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/leveretmq/leveret/amqp/server"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(process{
+		args:    os.Args[1:],
+		env:     os.LookupEnv,
+		stdout:  os.Stdout,
+		stderr:  os.Stderr,
+		signals: signals,
+		open:    func(o server.Options) (broker, error) { return server.Open(o) },
+	}))
+}
+
+// process is what the program gets from around it; tests make their own.
+type process struct {
+	args    []string                    // without the program's name
+	env     func(string) (string, bool) // as os.LookupEnv
+	stdout  io.Writer                   // answers: help, version
+	stderr  io.Writer                   // logs, and why it did not start
+	signals <-chan os.Signal            // the first ends it, the second at once
+	open    func(server.Options) (broker, error)
+}
+
+// exit is an error that has been told already, or needs no telling: only the
+// code is left to return.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+const (
+	exitOK     = 0
+	exitFailed = 1
+	// exitKilled is what a shell makes of a process that a SIGINT ended.
+	exitKilled = 130
+)
+
+// run is the program; it returns its exit code.
+func run(p process) int {
+	err := newApp(p, serve).Run(append([]string{"leveret"}, p.args...))
+	var code exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintln(p.stderr, "leveret:", err)
+	return exitFailed
+}
