@@ -77,6 +77,8 @@ func (c ReplyCode) Hard() bool {
 // maxReplyText is what a short string can hold.
 const maxReplyText = 255
 
+const ellipsis = "..."
+
 // Error is a refusal that a peer gets to see: a reply code and the sentence
 // that follows its name. Rooms return it; the session fills in the method and
 // sends the close in one place.
@@ -91,8 +93,9 @@ type Error struct {
 // Error returns the reply text as a client sees it.
 func (e *Error) Error() string { return e.ReplyText() }
 
-// ReplyText is "NAME - text", cut to the 255 bytes of a short string without
-// splitting a character. An error with no text is the bare name.
+// ReplyText is "NAME - text". What does not fit the 255 bytes of a short string
+// ends in "...", as in RabbitMQ, and no character is split. An error with no
+// text is the bare name.
 func (e *Error) ReplyText() string {
 	s := e.Code.String()
 	if e.Text != "" {
@@ -101,14 +104,14 @@ func (e *Error) ReplyText() string {
 	if len(s) <= maxReplyText {
 		return s
 	}
-	s = s[:maxReplyText]
+	s = s[:maxReplyText-len(ellipsis)]
 	for len(s) > 0 {
 		if r, n := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || n != 1 {
 			break
 		}
 		s = s[:len(s)-1]
 	}
-	return s
+	return s + ellipsis
 }
 
 // Errorf returns an Error of any code.

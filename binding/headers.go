@@ -45,13 +45,13 @@ func (h *Headers[T]) Add(key string, args amqp.Table, dest T) (added bool, err e
 		text, isText := v.(string)
 		if !isText {
 			return false, amqp.PreconditionFailed(
-				"Invalid x-match field type %s (value %s); expected longstr", TypeName(v), Term(v))
+				"Invalid x-match field type %s (value %s); expected longstr", amqp.TypeName(v), amqp.Term(v))
 		}
 		switch text {
 		case "all", "any", "all-with-x", "any-with-x":
 		default:
 			return false, amqp.PreconditionFailed(
-				"Invalid x-match field value %s; expected all, any, all-with-x, or any-with-x", Term(v))
+				"Invalid x-match field value %s; expected all, any, all-with-x, or any-with-x", amqp.Term(v))
 		}
 	}
 	return h.set.Add(key, args, dest)

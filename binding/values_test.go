@@ -77,7 +77,7 @@ func FuzzValues(f *testing.F) {
 		if Identity(first) != Identity(second) {
 			t.Fatalf("%v is not itself", first)
 		}
-		Term(first)
+		amqp.Term(first)
 		x := NewHeaders[int]()
 		if _, err := x.Add("", first, 1); err != nil {
 			return

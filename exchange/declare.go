@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/leveretmq/leveret/amqp"
-	"github.com/leveretmq/leveret/binding"
 )
 
 // Options are what exchange.declare says about an exchange [1.6.2.1], its name
@@ -54,7 +53,7 @@ func New(o Options) (*Exchange, error) {
 		name, isText := v.(string)
 		if !isText {
 			return nil, amqp.PreconditionFailed("invalid type '%s' for arg '%s' in %s",
-				binding.TypeName(v), alternateArgument, x.describe())
+				amqp.TypeName(v), alternateArgument, x.describe())
 		}
 		x.alternate, x.hasAlternate = name, true
 	}
@@ -139,7 +138,7 @@ func typedValue(v any, present bool) string {
 	if !present {
 		return "none"
 	}
-	return fmt.Sprintf("the value '%s' of type '%s'", plain(v), binding.TypeName(v))
+	return fmt.Sprintf("the value '%s' of type '%s'", plain(v), amqp.TypeName(v))
 }
 
 // plain shows text and bytes as they are and other values as Erlang terms.
@@ -150,5 +149,5 @@ func plain(v any) string {
 	case []byte:
 		return string(v)
 	}
-	return binding.Term(v)
+	return amqp.Term(v)
 }

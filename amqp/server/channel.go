@@ -128,13 +128,14 @@ func (ch *channel) answer(noWait bool, m amqp.Method) {
 func idOf(m amqp.Method) uint32 { return uint32(m.ClassID())<<16 | uint32(m.MethodID()) }
 
 // withMethod returns err as an *amqp.Error that names the method it came from.
-// An error of another kind is the broker's own: 541.
+// An error of another kind is the broker's own: the bare 541, which names none,
+// as in RabbitMQ.
 func withMethod(err error, id uint32) *amqp.Error {
 	var e *amqp.Error
 	if !errors.As(err, &e) {
 		e = amqp.InternalError("")
 	}
-	if e.ClassID == 0 && e.MethodID == 0 {
+	if e.ClassID == 0 && e.MethodID == 0 && (e.Code != amqp.CodeInternalError || e.Text != "") {
 		named := *e
 		named.ClassID, named.MethodID = uint16(id>>16), uint16(id)
 		return &named
@@ -176,8 +177,9 @@ func (c *conn) forget(ch *channel) {
 	c.open--
 }
 
-// release gives back what the channel holds: its consumers leave their queues
-// first, so that what it has unacked goes to others.
+// release gives back what the channel holds. Its consumers take nothing any more;
+// what was unacked is in its queue again before they leave, so that the consumer
+// whose turn comes then gets it in order.
 func (ch *channel) release() {
 	out := &ch.conn.out
 	out.mu.Lock()
@@ -190,14 +192,14 @@ func (ch *channel) release() {
 	entries, _ := ch.unacked.take(0, true, nil)
 	ch.outstanding = 0
 	out.mu.Unlock()
-	for _, c := range consumers {
-		c.queue.Cancel(c.handle, &ch.conn.fx)
-	}
 	if ch.tx != nil {
 		entries = append(entries, ch.tx.takeEntries()...)
 		ch.tx = nil
 	}
 	ch.eachQueue(entries, func(q *queue.Queue, ids []queue.ID) { q.Requeue(ids, &ch.conn.fx) })
+	for _, c := range consumers {
+		c.queue.Cancel(c.handle, &ch.conn.fx)
+	}
 	ch.closeReply()
 	ch.content = content{}
 	ch.conn.apply(&ch.conn.fx)

@@ -15,7 +15,8 @@ func (c *conn) frameZero(f amqp.Frame) error {
 	case *amqp.ConnectionClose:
 		return errClosed
 	case *amqp.ConnectionUpdateSecret:
-		return c.connectionUpdateSecret(m)
+		c.connectionUpdateSecret(m)
+		return nil
 	case *amqp.ConnectionCloseOk:
 		return nil
 	default:
@@ -23,17 +24,11 @@ func (c *conn) frameZero(f amqp.Frame) error {
 	}
 }
 
-// connectionUpdateSecret renews the client's password. It must be the user's
-// own: a login cannot be changed on the way.
-func (c *conn) connectionUpdateSecret(m *amqp.ConnectionUpdateSecret) error {
-	user, err := c.srv.opts.Auth.Authenticate(c.user.Name, m.NewSecret, c.nc.RemoteAddr())
-	if err != nil {
-		c.log.Warn().Err(err).Str("reason", m.Reason).Msg("new secret refused")
-		return withMethod(amqp.NotAllowed("New secret was refused by one of the backends"), amqp.IDConnectionUpdateSecret)
-	}
-	c.user = user
+// connectionUpdateSecret takes a new password and has no use for it: a login by
+// password does not expire [RabbitMQ: update-secret].
+func (c *conn) connectionUpdateSecret(m *amqp.ConnectionUpdateSecret) {
+	c.log.Info().Str("reason", m.Reason).Msg("client has a new secret")
 	c.send(0, &amqp.ConnectionUpdateSecretOk{})
-	return nil
 }
 
 // pause is what the reader waits for between two reads: room for its answers,

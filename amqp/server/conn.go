@@ -292,7 +292,7 @@ func (c *conn) frame(f amqp.Frame) error {
 // channel.open has business there.
 func (c *conn) frameUnopened(f amqp.Frame) error {
 	if f.Type != amqp.FrameMethod {
-		return amqp.UnexpectedFrame("%s", f.Snippet())
+		return amqp.UnexpectedFrame("expected method frame, got non method frame instead")
 	}
 	m, err := amqp.ParseMethod(f.Payload)
 	if err != nil {

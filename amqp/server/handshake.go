@@ -101,7 +101,7 @@ func (s *Server) properties() amqp.Table {
 		{Name: "information", Value: "Licensed under the Apache License 2.0"},
 		{Name: "leveret_version", Value: Version},
 		{Name: "platform", Value: "Go " + strings.TrimPrefix(runtime.Version(), "go")},
-		{Name: "product", Value: "Leveret"},
+		{Name: "product", Value: s.opts.Product},
 		{Name: "version", Value: ProtocolVersion},
 	}
 }

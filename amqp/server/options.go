@@ -25,6 +25,10 @@ type Options struct {
 	Log *zerolog.Logger
 	// Auth decides who may log in; nil for guest/guest from loopback.
 	Auth Authenticator
+	// Product is what the server properties call the broker; empty for Leveret.
+	// Some clients look for "RabbitMQ" there before they use what it does beyond
+	// the specification.
+	Product string
 	// ClusterName is shown to clients; empty for leveret@HOSTNAME.
 	ClusterName string
 	// FrameMax is the largest frame offered, in bytes: 4096 to 16 MiB; 0 for
@@ -53,6 +57,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Auth == nil {
 		o.Auth = auth.Default()
+	}
+	if o.Product == "" {
+		o.Product = "Leveret"
 	}
 	if o.ClusterName == "" {
 		host, err := os.Hostname()

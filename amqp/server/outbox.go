@@ -162,13 +162,14 @@ func (o *outbox) end() {
 	o.Wake()
 }
 
-// fail drops what waits: the socket is gone.
+// fail drops what waits and lets the writer go: the socket is gone.
 func (o *outbox) fail() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
+	o.closed, o.ended = true, true
 	o.buf, o.bodies, o.size, o.owed = nil, nil, 0, 0
 	o.drained.Broadcast()
+	o.mu.Unlock()
+	o.Wake()
 }
 
 // awaitRoom blocks the reader while too many answers wait.

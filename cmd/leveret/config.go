@@ -18,6 +18,7 @@ const (
 	flagAMQPListen     = "amqp-listen"
 	flagHTTPListen     = "http-listen"
 	flagMaxMessageSize = "max-message-size"
+	flagProductName    = "product-name"
 	flagLogLevel       = "log-level"
 	flagLogFormat      = "log-format"
 )
@@ -35,6 +36,7 @@ type config struct {
 	amqpListen     []string // at least one host:port
 	httpListen     string   // empty = off
 	maxMessageSize int64    // bytes
+	productName    string
 	logLevel       zerolog.Level
 	logJSON        bool
 }
@@ -46,6 +48,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: flagAMQPListen, Value: cli.NewStringSlice(":5672"), Usage: usage(flagAMQPListen, "`ADDRESS` for AMQP, host:port; repeatable, or separated by commas; port 0 takes a free one")},
 		&cli.StringFlag{Name: flagHTTPListen, Value: ":15672", Usage: usage(flagHTTPListen, "`ADDRESS` for HTTP; none turns it off")},
 		&cli.StringFlag{Name: flagMaxMessageSize, Value: strconv.Itoa(defaultMaxMessageSize), Usage: usage(flagMaxMessageSize, "largest message body accepted, in `BYTES`, at most "+strconv.Itoa(largestMessageSize))},
+		&cli.StringFlag{Name: flagProductName, Value: "Leveret", Usage: usage(flagProductName, "`NAME` that clients see; some use RabbitMQ's extensions, Celery its channel-wide prefetch, only if it is RabbitMQ")},
 		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
 		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
 	}
@@ -167,6 +170,9 @@ func (c *config) readLimits(s settings) error {
 		return fmt.Errorf("%s %q is not a number of bytes from 1 to %d", name, text, largestMessageSize)
 	}
 	c.maxMessageSize = n
+	if c.productName, name = s.text(flagProductName); c.productName == "" {
+		return fmt.Errorf("%s is empty", name)
+	}
 	return nil
 }
 

@@ -37,6 +37,7 @@ func defaults(change func(*config)) config {
 		amqpListen:     []string{":5672"},
 		httpListen:     ":15672",
 		maxMessageSize: 134217728,
+		productName:    "Leveret",
 		logLevel:       zerolog.InfoLevel,
 	}
 	if change != nil {
@@ -75,6 +76,7 @@ func TestConfig(t *testing.T) {
 		{"empty variables", "", env{"LEVERET_HTTP_LISTEN": "", "LEVERET_DATA_DIR": "", "LEVERET_AMQP_LISTEN": "", "LEVERET_IN_MEMORY": ""}, defaults(nil)},
 		{"smallest message size", "--max-message-size 1", nil, defaults(func(c *config) { c.maxMessageSize = 1 })},
 		{"largest message size", "", env{"LEVERET_MAX_MESSAGE_SIZE": "536870912"}, defaults(func(c *config) { c.maxMessageSize = 536870912 })},
+		{"product", "--product-name RabbitMQ", nil, defaults(func(c *config) { c.productName = "RabbitMQ" })},
 		{"log", "--log-level none --log-format json", nil, defaults(func(c *config) { c.logLevel, c.logJSON = zerolog.Disabled, true })},
 	} {
 		t.Run(c.name, func(t *testing.T) {

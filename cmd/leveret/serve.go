@@ -43,7 +43,7 @@ func serve(p process, c config) error {
 		return err
 	}
 	log := newLogger(p.stderr, c)
-	b, err := p.open(server.Options{Log: &log, MaxMessageSize: c.maxMessageSize})
+	b, err := p.open(server.Options{Log: &log, MaxMessageSize: c.maxMessageSize, Product: c.productName})
 	if err != nil {
 		bound.close()
 		return err

@@ -95,6 +95,9 @@ func (q *Queue) DeleteUnused(fx *Effects) bool {
 	if q.closed || len(q.core.consumers.all) > 0 {
 		return false
 	}
+	if !q.opts.AutoDelete && time.Since(q.lastUsed) < q.opts.Limits.Expires {
+		return false // it has been used since; its timer runs again
+	}
 	q.closeLocked(fx)
 	return true
 }

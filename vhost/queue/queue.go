@@ -48,7 +48,9 @@ func New(o Options) *Queue {
 	q.core.ready = newLines(o.Limits.MaxPriority)
 	q.core.consumers.single = o.Limits.SingleActive
 	if o.Limits.Expires > 0 {
+		q.mu.Lock() // the timer may fire before its field is set
 		q.idle = time.AfterFunc(o.Limits.Expires, q.expireUnused)
+		q.mu.Unlock()
 	}
 	return q
 }

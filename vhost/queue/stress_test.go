@@ -74,7 +74,7 @@ func (s *stress) run(limits Limits, ttl int64) {
 	for i := range stressPublishers {
 		all.Go(func() { s.publish(i, ttl) })
 	}
-	all.Go(s.getSome)
+	all.Go(s.takeSome)
 	select {
 	case <-s.done:
 	case <-time.After(time.Minute):
@@ -138,8 +138,8 @@ func (s *stress) publish(publisher int, ttl int64) {
 	s.carryOut(&fx)
 }
 
-// getSome takes messages by basic.get beside the consumers.
-func (s *stress) getSome() {
+// takeSome takes messages by basic.get beside the consumers.
+func (s *stress) takeSome() {
 	var fx Effects
 	for n := range stressMessages / 10 {
 		q := s.queues[n%len(s.queues)]

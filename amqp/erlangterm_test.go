@@ -1,9 +1,7 @@
-package binding
+package amqp
 
 import (
 	"testing"
-
-	"github.com/leveretmq/leveret/amqp"
 )
 
 // The terms are what RabbitMQ 3.10.8 put into its reply texts.
@@ -14,16 +12,16 @@ func TestTerm(t *testing.T) {
 	}{
 		{int8(1), "byte", "1"}, {uint8(1), "unsignedbyte", "1"}, {int16(1), "short", "1"},
 		{uint16(5), "unsignedshort", "5"}, {int32(1), "signedint", "1"}, {uint32(5), "unsignedint", "5"},
-		{int64(-1), "long", "-1"}, {1, "long", "1"}, {amqp.Timestamp(4), "timestamp", "4"},
+		{int64(-1), "long", "-1"}, {1, "long", "1"}, {Timestamp(4), "timestamp", "4"},
 		{1.5, "double", "1.5"}, {1e20, "double", "1.0e20"}, {100.0, "double", "100.0"},
 		{1.5e-7, "double", "1.5e-7"}, {float32(0.1), "float", "0.10000000149011612"},
 		{true, "bool", "true"}, {nil, "void", "undefined"},
-		{amqp.Decimal{Scale: 1, Value: 15}, "decimal", "{1,15}"},
+		{Decimal{Scale: 1, Value: 15}, "decimal", "{1,15}"},
 		{"foo", "longstr", `<<"foo">>`}, {"", "longstr", "<<>>"}, {"é", "longstr", "<<\"é\">>"},
 		{"a\"b\\c\n\x1b", "longstr", `<<"a\"b\\c\n\e">>`}, {"\xff\x01", "longstr", "<<255,1>>"},
 		{[]byte("all"), "binary", `<<"all">>`},
-		{amqp.Array{}, "array", "[]"}, {amqp.Array{int32(1), "a"}, "array", `[{signedint,1},{longstr,<<"a">>}]`},
-		{table("a", int32(1), "b", "c"), "table", `[{<<"a">>,signedint,1},{<<"b">>,longstr,<<"c">>}]`},
+		{Array{}, "array", "[]"}, {Array{int32(1), "a"}, "array", `[{signedint,1},{longstr,<<"a">>}]`},
+		{Table{{"a", int32(1)}, {"b", "c"}}, "table", `[{<<"a">>,signedint,1},{<<"b">>,longstr,<<"c">>}]`},
 	}
 	for _, c := range cases {
 		if got := TypeName(c.value); got != c.name {

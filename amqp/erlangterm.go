@@ -1,11 +1,9 @@
-package binding
+package amqp
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/leveretmq/leveret/amqp"
 )
 
 // TypeName returns RabbitMQ's name for the type of a field value, as in
@@ -34,17 +32,17 @@ func TypeName(v any) string {
 		return "float"
 	case float64:
 		return "double"
-	case amqp.Decimal:
+	case Decimal:
 		return "decimal"
 	case string:
 		return "longstr"
 	case []byte:
 		return "binary"
-	case amqp.Array:
+	case Array:
 		return "array"
-	case amqp.Table:
+	case Table:
 		return "table"
-	case amqp.Timestamp:
+	case Timestamp:
 		return "timestamp"
 	}
 	return fmt.Sprintf("%T", v)
@@ -54,7 +52,7 @@ func TypeName(v any) string {
 // ~p): 1, true, <<"text">>, [{<<"name">>,longstr,<<"text">>}]. It stays on one
 // line where Erlang would break a long one.
 func Term(v any) string {
-	if n, ok := amqp.Int(v); ok {
+	if n, ok := Int(v); ok {
 		return strconv.FormatInt(n, 10)
 	}
 	switch v := v.(type) {
@@ -64,19 +62,19 @@ func Term(v any) string {
 		return floatTerm(float64(v))
 	case float64:
 		return floatTerm(v)
-	case amqp.Decimal:
+	case Decimal:
 		return fmt.Sprintf("{%d,%d}", v.Scale, v.Value)
 	case string:
 		return binaryTerm(v)
 	case []byte:
 		return binaryTerm(string(v))
-	case amqp.Array:
+	case Array:
 		terms := make([]string, len(v))
 		for i, e := range v {
 			terms[i] = "{" + TypeName(e) + "," + Term(e) + "}"
 		}
 		return "[" + strings.Join(terms, ",") + "]"
-	case amqp.Table:
+	case Table:
 		terms := make([]string, len(v))
 		for i, f := range v {
 			terms[i] = "{" + binaryTerm(f.Name) + "," + TypeName(f.Value) + "," + Term(f.Value) + "}"
