@@ -13,7 +13,7 @@ var (
 	errFieldType = errors.New("unknown field type")
 	errNotFinite = errors.New("a float is not a finite number")
 	errDepth     = errors.New("it is nested too deeply")
-	errUTF8      = errors.New("Malformed UTF-8 in shortstr")
+	errUTF8      = errors.New("a short string is not UTF-8")
 )
 
 // decoder takes fields off the front of a slice. After the first error it

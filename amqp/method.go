@@ -96,7 +96,7 @@ func fieldError(m Method, field string, err error) error {
 func argsError(err error, args []byte, classID, methodID uint16) *Error {
 	e := FrameError("cannot decode %s", erlangOctets(args))
 	if err == errUTF8 {
-		e.Text = errUTF8.Error()
+		e.Text = "Malformed UTF-8 in shortstr"
 		if classID != ClassConnection {
 			return e // RabbitMQ knows the method only on channel 0
 		}
