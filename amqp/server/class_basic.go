@@ -56,12 +56,16 @@ func (ch *channel) basicQos(m *amqp.BasicQos) error {
 // basicConsume starts a consumer [1.8.3.3]. Its first delivery comes after
 // consume-ok.
 func (ch *channel) basicConsume(m *amqp.BasicConsume) error {
-	if m.ConsumerTag == "" {
+	reply := isReplyTo(m.Queue)
+	switch {
+	case m.ConsumerTag == "":
 		m.ConsumerTag = vhost.ServerName("amq.ctag-")
-	} else if ch.hasConsumer(m.ConsumerTag) {
+	case reply && ch.reply != nil && ch.replyTag == m.ConsumerTag:
+		// consumeReply has a softer word for it, as RabbitMQ has.
+	case ch.hasConsumer(m.ConsumerTag):
 		return amqp.NotAllowed("attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
-	if isReplyTo(m.Queue) {
+	if reply {
 		return ch.consumeReply(m)
 	}
 	name, err := ch.queueName(m.Queue)
@@ -91,15 +95,28 @@ func (ch *channel) consume(q *queue.Queue, m *amqp.BasicConsume, priority int64)
 		return err
 	}
 	con.handle = handle
-	out := &ch.conn.out
-	out.mu.Lock()
-	if !con.cancelled { // its queue may be gone already
-		ch.consumers[con.tag] = con
+	if ch.enter(con, m.NoWait) {
+		ch.conn.fx.Wake(&ch.conn.out)
 	}
-	out.mu.Unlock()
-	ch.answer(m.NoWait, &amqp.BasicConsumeOk{ConsumerTag: con.tag})
 	q.Ready(handle, &ch.conn.fx)
 	return nil
+}
+
+// enter takes a consumer into the channel and tells the client, in one step: when
+// its queue is deleted, by whomever, the cancel must come behind consume-ok.
+func (ch *channel) enter(con *consumer, noWait bool) (owesWake bool) {
+	out := &ch.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !noWait {
+		// The tag came off the wire or is our own, so it can be encoded.
+		owesWake, _ = out.sendLocked(ch.number, &amqp.BasicConsumeOk{ConsumerTag: con.tag})
+	}
+	if con.cancelled { // it is gone already
+		return con.notifyLocked() || owesWake
+	}
+	ch.consumers[con.tag] = con
+	return owesWake
 }
 
 func (ch *channel) hasConsumer(tag string) bool {
@@ -151,7 +168,7 @@ func (ch *channel) basicGet(m *amqp.BasicGet) error {
 	if !m.NoAck {
 		ch.unacked.add(entry{ch.lastTag, q, d.ID, nil})
 	}
-	before := len(out.buf)
+	before := out.beginLocked()
 	out.buf = amqp.AppendGetOk(out.buf, ch.number, ch.lastTag, d.Redelivered,
 		d.Message.Exchange, d.Message.RoutingKey, uint32(left))
 	out.contentLocked(ch.number, propertiesOf(&d), d.Message.Body, ch.conn.frameMax)

@@ -39,7 +39,6 @@ func TestQueueDeclare_RabbitMQ_ArgumentsAreValidated(t *testing.T) {
 		{"x-queue-type", "foo", `"unsupported queue type 'foo'"`},
 		{"x-queue-type", int32(5), "{unacceptable_type,signedint}"},
 		{"x-single-active-consumer", "true", "{unacceptable_type,longstr}"},
-		{"x-queue-mode", "foo", `"unsupported queue mode 'foo'"`},
 		{"x-queue-version", int32(3), `"unsupported queue version '3'"`},
 		{"x-delivery-limit", int32(5),
 			"PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},

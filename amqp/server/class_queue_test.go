@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -189,6 +190,10 @@ func TestQueueUnbind_1_7_2_5_TakesOneBinding(t *testing.T) {
 		ask[*amqp.QueueUnbindOk](p, 1, &amqp.QueueUnbind{Queue: "q", Exchange: "amq.direct", RoutingKey: "unbind.a"})
 		p.publish(1, post{exchange: "amq.direct", key: "unbind.a", body: "a"}, post{exchange: "amq.direct", key: "unbind.b", body: "b"})
 		p.wantBodies("q", "b")
+		p.bind("q", "amq.direct", "unbind.b") // twice is once
+		ask[*amqp.QueueUnbindOk](p, 1, &amqp.QueueUnbind{Queue: "q", Exchange: "amq.direct", RoutingKey: "unbind.b"})
+		p.publish(1, post{exchange: "amq.direct", key: "unbind.b", body: "b"})
+		p.wantBodies("q")
 	})
 }
 
@@ -242,4 +247,29 @@ func TestQueueDelete_1_7_2_9(t *testing.T) {
 		}, &amqp.QueueDelete{Queue: "q", IfEmpty: true}, &amqp.QueueDeleteOk{}},
 		{"CR and LF are dropped from names", q, &amqp.QueueDelete{Queue: "\r\nq"}, &amqp.QueueDeleteOk{}},
 	})
+}
+
+// A reply text has 255 bytes at most, whatever it quotes.
+func TestQueueDeclare_RabbitMQ_LongNamesInReplyTexts(t *testing.T) {
+	for name, text := range map[string]string{
+		strings.Repeat("x", 255):      "NOT_FOUND - no queue '" + strings.Repeat("x", 230) + "...",
+		strings.Repeat("é", 127):      "NOT_FOUND - no queue '" + strings.Repeat("é", 115) + "...",
+		"x" + strings.Repeat("兎", 84): "NOT_FOUND - no queue 'x" + strings.Repeat("兎", 76) + "...",
+	} {
+		conforms(t, func(b *broker) {
+			if strings.Contains(name, "兎") {
+				b.ours("RabbitMQ cuts characters in two")
+			}
+			p := b.peer()
+			p.send(1, &amqp.QueueDeclare{Queue: name, Passive: true})
+			p.wantClose(1, 404, text, amqp.IDQueueDeclare)
+			p.open(1)
+			p.queue(name)
+			p.consume(1, name, name)
+			p.publish(1, post{key: name, body: "m"})
+			if m, _ := p.wantDeliver(1, handed{name, 1, false, "m"}); m.RoutingKey != name {
+				t.Errorf("routing key %q", m.RoutingKey)
+			}
+		})
+	}
 }

@@ -85,7 +85,7 @@ func (c *conn) sendConfirms() {
 	}
 	c.out.mu.Lock()
 	owesWake := false
-	before := len(c.out.buf)
+	before := c.out.beginLocked()
 	for i, ch := range c.confirms {
 		ch.confirms.queued = false
 		if !c.out.closed && !ch.closing {

@@ -57,7 +57,7 @@ func newConn(s *Server, nc net.Conn, id uint64) *conn {
 		frameMax: handshakeFrameMax,
 	}
 	c.log = s.opts.Log.With().Uint64("conn", id).Str("connection", c.name).Logger()
-	c.out.init()
+	c.out.init(&s.buffers)
 	return c
 }
 
@@ -199,9 +199,18 @@ func (c *conn) recoverPanic(goroutine string) {
 	<-c.written
 }
 
-// readLoop carries out frames until the connection ends. It returns why.
+// readLoop carries out frames until the connection ends. It returns why. The
+// first ones may have come together with the end of the handshake.
 func (c *conn) readLoop() error {
 	for {
+		err := c.frames()
+		c.finishBatch()
+		if err != nil {
+			return err
+		}
+		if err := c.pause(); err != nil {
+			return err
+		}
 		if err := c.r.Fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				if e := c.wasKicked(); e != nil {
@@ -211,22 +220,17 @@ func (c *conn) readLoop() error {
 			return err
 		}
 		c.heart.received.Add(1)
-		for {
-			f, ok, err := c.r.Next()
-			if err != nil {
-				c.finishBatch()
-				return err
-			}
-			if !ok {
-				break
-			}
-			if err := c.frame(f); err != nil {
-				c.finishBatch()
-				return err
-			}
+	}
+}
+
+// frames carries out the frames that have been read.
+func (c *conn) frames() error {
+	for {
+		f, ok, err := c.r.Next()
+		if err != nil || !ok {
+			return err
 		}
-		c.finishBatch()
-		if err := c.pause(); err != nil {
+		if err := c.frame(f); err != nil {
 			return err
 		}
 	}

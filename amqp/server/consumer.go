@@ -48,7 +48,7 @@ func (c *consumer) take(d *queue.Delivery) (taken, owesWake bool) {
 		c.unacked++
 		ch.outstanding++
 	}
-	before := len(out.buf)
+	before := out.beginLocked()
 	m := d.Message
 	out.buf = amqp.AppendDeliver(out.buf, ch.number, c.tag, ch.lastTag, d.Redelivered, m.Exchange, m.RoutingKey)
 	out.contentLocked(ch.number, propertiesOf(d), m.Body, ch.conn.frameMax)
@@ -93,16 +93,24 @@ func (c *consumer) QueueGone() {
 		return
 	}
 	c.cancelled = true
-	delete(c.ch.consumers, c.tag)
 	owesWake := false
-	if c.ch.conn.caps.cancelNotify {
-		// The tag came off the wire or is our own, so it can be encoded.
-		owesWake, _ = out.sendLocked(c.ch.number, &amqp.BasicCancel{ConsumerTag: c.tag, NoWait: true})
-	}
+	if c.ch.consumers[c.tag] == c {
+		delete(c.ch.consumers, c.tag)
+		owesWake = c.notifyLocked()
+	} // else channel.enter tells the client
 	out.mu.Unlock()
 	if owesWake {
 		out.Wake()
 	}
+}
+
+// notifyLocked tells a client that can be told that its consumer was cancelled.
+func (c *consumer) notifyLocked() (owesWake bool) {
+	if c.ch.conn.caps.cancelNotify {
+		// The tag came off the wire or is our own, so it can be encoded.
+		owesWake, _ = c.ch.conn.out.sendLocked(c.ch.number, &amqp.BasicCancel{ConsumerTag: c.tag, NoWait: true})
+	}
+	return owesWake
 }
 
 // propertiesOf are the properties as delivered: the message's own, with

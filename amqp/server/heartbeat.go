@@ -87,7 +87,7 @@ func (c *conn) sendHeartbeat() {
 	c.out.mu.Lock()
 	owesWake := false
 	if !c.out.closed {
-		before := len(c.out.buf)
+		before := c.out.beginLocked()
 		c.out.buf = amqp.AppendHeartbeat(c.out.buf)
 		owesWake = c.out.noteLocked(before, false)
 	}

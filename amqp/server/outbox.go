@@ -20,19 +20,22 @@ const (
 	// bodyCopied is up to which size a body is copied into the buffer; a larger
 	// one is sent from where it lies.
 	bodyCopied = 4 << 10
-	// bufferKept is what an idle connection keeps of its buffer.
-	bufferKept = 1 << 10
+	// bodiesKept is how many places for large bodies an idle connection keeps.
+	bodiesKept = 64
 )
 
 // outbox is the bytes that wait for a connection's socket. Its mutex also guards
 // what must keep step with them: delivery tags, unacked entries and credit.
 type outbox struct {
-	wake chan struct{} // immutable; one token: the writer has something to do
+	// immutable
+	wake    chan struct{} // one token: the writer has something to do
+	buffers *buffers      // where buf comes from and goes
 
 	mu sync.Mutex
 	// guarded by mu
-	buf     []byte
+	buf     []byte      // nil while nothing waits
 	bodies  []bodyRef   // large bodies, in the order of their places in buf
+	lent    int         // bytes of bodies since the last noteLocked
 	size    int         // bytes waiting, bodies included
 	owed    int         // of these, what is no delivery
 	pending bool        // a wake-up is owed, or the writer is at work
@@ -48,8 +51,9 @@ type bodyRef struct {
 	piece []byte
 }
 
-func (o *outbox) init() {
+func (o *outbox) init(b *buffers) {
 	o.wake = make(chan struct{}, 1)
+	o.buffers = b
 	o.drained = sync.NewCond(&o.mu)
 }
 
@@ -61,10 +65,20 @@ func (o *outbox) Wake() {
 	}
 }
 
+// beginLocked makes ready to append frames to buf, and returns its length for
+// noteLocked.
+func (o *outbox) beginLocked() (before int) {
+	if o.buf == nil {
+		o.buf = o.buffers.take()
+	}
+	return len(o.buf)
+}
+
 // noteLocked records that frames were appended since before, deliveries or
 // answers, and reports whether the caller owes a Wake.
 func (o *outbox) noteLocked(before int, delivery bool) (owesWake bool) {
-	n := len(o.buf) - before
+	n := len(o.buf) - before + o.lent
+	o.lent = 0
 	o.size += n
 	if !delivery {
 		o.owed += n
@@ -85,7 +99,7 @@ func (o *outbox) sendLocked(channel uint16, m amqp.Method) (owesWake bool, err e
 	if o.closed {
 		return false, nil
 	}
-	before := len(o.buf)
+	before := o.beginLocked()
 	if o.buf, err = amqp.AppendMethod(o.buf, channel, m); err != nil {
 		return false, err
 	}
@@ -105,7 +119,7 @@ func (o *outbox) contentLocked(channel uint16, props amqp.Properties, body []byt
 		body = body[len(piece):]
 		o.buf = amqp.AppendFrameHeader(o.buf, amqp.FrameBody, channel, uint32(len(piece)))
 		o.bodies = append(o.bodies, bodyRef{len(o.buf), piece})
-		o.size += len(piece)
+		o.lent += len(piece)
 		o.buf = append(o.buf, amqp.FrameEnd)
 	}
 }
@@ -124,7 +138,8 @@ func (o *outbox) swap(b *batch) (work, ended bool) {
 	defer o.mu.Unlock()
 	if len(o.buf) == 0 {
 		o.pending = false
-		if cap(o.buf) > bufferKept {
+		if o.buf != nil {
+			o.buffers.give(o.buf)
 			o.buf = nil
 		}
 		return false, o.ended
@@ -206,6 +221,15 @@ func (b *batch) clear() {
 	b.buf, b.bodies = b.buf[:0], b.bodies[:0]
 }
 
+// rest gives up the memory of a batch that was written, until the next.
+func (o *outbox) rest(b *batch) {
+	o.buffers.give(b.buf)
+	b.buf = nil
+	if cap(b.bodies) > bodiesKept {
+		b.bodies, b.pieces = nil, nil
+	}
+}
+
 // writeLoop is the connection's writer. It ends when the outbox does.
 func (c *conn) writeLoop() {
 	defer close(c.written)
@@ -241,8 +265,6 @@ func (c *conn) writeLoop() {
 				fx.WakeAll()
 			}
 		}
-		if cap(b.buf) > bufferKept {
-			b = batch{}
-		}
+		c.out.rest(&b)
 	}
 }

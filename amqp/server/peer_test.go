@@ -19,12 +19,13 @@ const patience = 5 * time.Second
 // frames that it is told.
 type peer struct {
 	b        *broker
-	t        *testing.T
+	t        testing.TB
 	nc       net.Conn
 	r        *amqp.Reader
 	buf      []byte
 	frameMax uint32
 	patience time.Duration
+	session  uint64 // id of the broker's conn, 0 for RabbitMQ
 }
 
 // raw sends bytes.
@@ -147,6 +148,23 @@ func (p *peer) next(hoped string) event {
 	for f.Type == amqp.FrameHeartbeat {
 		f = p.frame(hoped)
 	}
+	return p.event(f, hoped)
+}
+
+// try is next that gives up when nothing comes for a while.
+func (p *peer) try(wait time.Duration) (e event, ok bool) {
+	p.t.Helper()
+	_ = p.nc.SetReadDeadline(time.Now().Add(wait))
+	f, err := p.r.ReadFrame()
+	if err != nil {
+		return event{}, false
+	}
+	return p.event(f, "any method"), true
+}
+
+// event reads what belongs to a first frame.
+func (p *peer) event(f amqp.Frame, hoped string) event {
+	p.t.Helper()
 	if f.Type != amqp.FrameMethod {
 		p.t.Fatalf("want %s, got %s on channel %d", hoped, f.Snippet(), f.Channel)
 	}
@@ -240,7 +258,8 @@ func (p *peer) wantNothing(ch uint16) {
 func ids(classID, methodID uint16) uint32 { return uint32(classID)<<16 | uint32(methodID) }
 
 // wantClose wants the refusal of the method id, 0 for none: the code says whether
-// the channel or the connection is closed. It answers, and sees a connection end.
+// the channel or the connection is closed; on channel 0 it is the connection. It
+// answers, and sees a connection end.
 func (p *peer) wantClose(ch uint16, code amqp.ReplyCode, text string, id uint32) {
 	p.t.Helper()
 	hoped := fmt.Sprintf("a close with %d %q by %d/%d", code, text, id>>16, id&0xffff)
@@ -248,6 +267,7 @@ func (p *peer) wantClose(ch uint16, code amqp.ReplyCode, text string, id uint32)
 		p.t.Fatalf("want %s: that text does not go with that code", hoped)
 	}
 	e := p.next(hoped)
+	wantHard := code.Hard() || ch == 0
 	var got amqp.ChannelClose
 	switch m := e.m.(type) {
 	case *amqp.ChannelClose:
@@ -257,7 +277,7 @@ func (p *peer) wantClose(ch uint16, code amqp.ReplyCode, text string, id uint32)
 	default:
 		p.t.Fatalf("want %s, got %v%s", hoped, e, p.logged())
 	}
-	if _, hard := e.m.(*amqp.ConnectionClose); hard != code.Hard() || e.ch != ch || got.ReplyCode != code ||
+	if _, hard := e.m.(*amqp.ConnectionClose); hard != wantHard || e.ch != ch || got.ReplyCode != code ||
 		got.ReplyText != text || ids(got.FailedClassID, got.FailedMethodID) != id {
 		p.t.Errorf("want %s,\n got %v", hoped, e)
 	}

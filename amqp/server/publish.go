@@ -183,7 +183,7 @@ func (ch *channel) basicReturn(m *amqp.Message) {
 	out.mu.Lock()
 	owesWake := false
 	if !out.closed {
-		before := len(out.buf)
+		before := out.beginLocked()
 		out.buf = amqp.AppendReturn(out.buf, ch.number, amqp.CodeNoRoute, amqp.CodeNoRoute.String(), m.Exchange, m.RoutingKey)
 		out.contentLocked(ch.number, m.Properties, m.Body, ch.conn.frameMax)
 		owesWake = out.noteLocked(before, false)

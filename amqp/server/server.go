@@ -24,6 +24,7 @@ type Server struct {
 
 	nextConn atomic.Uint64
 	alarm    alarm
+	buffers  buffers
 	wg       sync.WaitGroup // every goroutine of every connection
 
 	mu        sync.Mutex
