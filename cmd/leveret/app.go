@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/cmd/leveret/perf"
 	"github.com/urfave/cli/v2"
 )
 
@@ -33,7 +34,7 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 			"An empty variable counts as not given.",
 		Flags:          serveFlags(),
 		Action:         serveAction,
-		Commands:       []*cli.Command{serveCommand(serveAction), versionCommand(p)},
+		Commands:       []*cli.Command{serveCommand(serveAction), perf.Command(), versionCommand(p)},
 		Writer:         p.stdout,
 		ErrWriter:      p.stderr,
 		OnUsageError:   usageError,
