@@ -205,12 +205,14 @@ func (ch *channel) basicRecover(m *amqp.BasicRecover) error {
 		return amqp.NotImplemented("requeue=false")
 	}
 	ch.send(&amqp.BasicRecoverOk{})
-	return ch.settle(0, true, requeue)
+	ch.requeueUnacked()
+	return nil
 }
 
 func (ch *channel) basicRecoverAsync(m *amqp.BasicRecoverAsync) error { // [1.8.3.15]
 	if !m.Requeue {
 		return amqp.NotImplemented("requeue=false")
 	}
-	return ch.settle(0, true, requeue)
+	ch.requeueUnacked()
+	return nil
 }

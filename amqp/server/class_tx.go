@@ -79,8 +79,7 @@ func (ch *channel) txCommit() error {
 		out.mu.Lock()
 		ready := ch.creditLocked(s.entries)
 		out.mu.Unlock()
-		ch.carryOut(s.entries, s.verdict)
-		ch.makeReady(ready)
+		ch.settled(s.entries, s.verdict, ready)
 	}
 	if partial {
 		return amqp.PreconditionFailed("partial tx completion")

@@ -112,6 +112,27 @@ func TestTxRollback_1_9_2_5_AcksAreUndone(t *testing.T) {
 	})
 }
 
+// A recover does not wait for the commit, and leaves alone what does.
+func TestTx_RabbitMQ_RecoverIsNoPartOfIt(t *testing.T) {
+	conforms(t, func(b *broker) {
+		p, other := b.peer(), b.peer()
+		filled("1", "2")(p)
+		transactional(p)
+		p.wantGet(1, "q", false, handed{"", 1, false, "1"})
+		p.wantGet(1, "q", false, handed{"", 2, false, "2"})
+		p.ack(1)
+		ask[*amqp.BasicRecoverOk](p, 1, &amqp.BasicRecover{Requeue: true})
+		p.wantGet(1, "q", false, handed{"", 3, true, "2"})
+		p.send(1, &amqp.BasicRecoverAsync{Requeue: true})
+		p.probe(1)
+		other.wantGet(1, "q", true, handed{"", 1, true, "2"})
+		p.rollback()
+		p.send(1, &amqp.BasicRecoverAsync{Requeue: true})
+		p.probe(1)
+		other.wantGet(1, "q", true, handed{"", 2, true, "1"})
+	})
+}
+
 // Settling takes effect at the commit, the credit it frees included.
 func TestTxCommit_1_9_2_3_SettlesThen(t *testing.T) {
 	conforms(t, func(b *broker) {

@@ -32,10 +32,29 @@ func (ch *channel) settle(tag uint64, multiple bool, v verdict) error {
 	}
 	ready := ch.creditLocked(entries)
 	out.mu.Unlock()
+	ch.settled(entries, v, ready)
+	return nil
+}
+
+// requeueUnacked gives all that is unacked back at once: a recover does not wait
+// for a commit, as in RabbitMQ. What the transaction has settled is no longer
+// unacked.
+func (ch *channel) requeueUnacked() {
+	out := &ch.conn.out
+	out.mu.Lock()
+	entries, _ := ch.unacked.take(0, true, ch.scratch[:0])
+	ready := ch.creditLocked(entries)
+	out.mu.Unlock()
+	ch.scratch = entries
+	ch.settled(entries, requeue, ready)
+}
+
+// settled carries out what was decided about deliveries, then serves the
+// consumers that can go on for it. The list is cleared.
+func (ch *channel) settled(entries []entry, v verdict, ready []*consumer) {
 	ch.carryOut(entries, v)
 	ch.makeReady(ready)
 	clear(entries)
-	return nil
 }
 
 // creditLocked gives back the credit of settled deliveries and returns the
