@@ -1,9 +1,15 @@
-// Package persistence is the room of the store: what the broker must not
-// forget (definitions, and persistent messages in durable queues) and the
-// contract by which it hands that over and gets it back.
+// Package persistence is the contract of the store: how the broker hands over
+// what it must not forget, and gets it back.
 //
-// In this version there is no durable store: definitions and messages live in
-// memory, and the contract comes with its first implementation. What exists
-// already is the place where that store will live: the sub-package datadir
-// opens, recognises and locks the data directory.
+// Two kinds of things are kept. Definitions are the topology: vhosts,
+// exchanges, queues, bindings. Records are messages with their places in
+// durable queues. Both are changed by a Batch, which is on disk as a whole or
+// not at all, and after those handed over before it; who waits for it, a
+// confirm or a declare-ok, is told by the store.
+//
+// Keys on disk start with an id that the store gave out, never with a name, so
+// what is deleted and declared again shares nothing with its forerunner.
+//
+// persistence/badger is the store on disk, persistence/memory its twin for
+// tests, persistence/storetest what both must pass.
 package persistence
