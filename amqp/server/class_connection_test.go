@@ -17,6 +17,7 @@ func TestConnection_2_2_4_OutOfOrderWhileRunning(t *testing.T) {
 		&amqp.ConnectionOpen{VirtualHost: "/"},
 		client{}.startOk(),
 		&amqp.ConnectionTuneOk{},
+		&amqp.ConnectionCloseOk{},
 	} {
 		t.Run(m.Name(), func(t *testing.T) {
 			conforms(t, func(b *broker) {
@@ -76,6 +77,56 @@ func TestConnectionClose_2_2_4_TheRestIsIgnored(t *testing.T) {
 		p.fill("q", "ignored too")
 		p.wantClose(0, 540, "NOT_IMPLEMENTED - prefetch_size!=0 (1)", amqp.IDBasicQos)
 		other.wantCounts(1, "q", 0, 0)
+	})
+}
+
+// A client that sent a frame that makes no sense, but is one, is let go as soon
+// as it answers.
+func TestConnectionClose_RabbitMQ_EndsWithTheAnswer(t *testing.T) {
+	for _, raw := range []string{frameOf(9, 1, "abc"), frameOf(8, 0, "abc"), frameOf(1, 1, "\x00\x3c\x00")} {
+		conforms(t, func(b *broker) {
+			p := b.peer()
+			p.raw(raw)
+			expect[*amqp.ConnectionClose](p, 0)
+			start := time.Now()
+			p.send(0, &amqp.ConnectionCloseOk{})
+			p.wantEnd()
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("%q: the socket was closed after %s", raw, took)
+			}
+		})
+	}
+}
+
+// A close may overtake what the client has still to write: it must find the
+// socket open until it closes it itself.
+func TestConnectionClose_RabbitMQ_OvertakesPublishes(t *testing.T) {
+	conforms(t, func(b *broker) {
+		p := b.peer()
+		p.queue("q")
+		ask[*amqp.ConnectionCloseOk](p, 0, &amqp.ConnectionClose{ReplyCode: amqp.CodeSuccess, ReplyText: "bye"})
+		for range 3 {
+			p.publish(1, post{key: "q", body: "late"})
+		}
+		p.nc.Close()
+		b.settle()
+		b.peer().wantBodies("q")
+	})
+}
+
+// A client that leaves its socket open after close-ok is let go in the end.
+func TestConnectionClose_RabbitMQ_SocketStaysOpen(t *testing.T) {
+	inBubble(t, Options{}, func(b *broker) {
+		for beat, most := range map[uint16]time.Duration{0: 30 * time.Second, 10: 10 * time.Second} {
+			p := b.connect(client{heartbeat: beat})
+			ask[*amqp.ConnectionCloseOk](p, 0, &amqp.ConnectionClose{ReplyCode: amqp.CodeSuccess, ReplyText: "bye"})
+			start := time.Now()
+			p.patience = time.Minute
+			p.wantEnd()
+			if took := time.Since(start); took != most {
+				t.Errorf("heartbeat %d: the socket was closed after %s, want %s", beat, took, most)
+			}
+		}
 	})
 }
 

@@ -112,6 +112,27 @@ func (c *conn) run() {
 	c.out.end()
 	_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
 	<-c.written
+	if errors.Is(err, errClosed) {
+		c.linger()
+	}
+}
+
+// lingerTimeout is how long a client that was told close-ok may take to close
+// its socket, as in RabbitMQ; its heartbeat interval, if that is shorter.
+const lingerTimeout = 30 * time.Second
+
+// linger waits until the client closes its socket. A close can overtake what
+// the client has still to write on other channels: if that met a closed socket,
+// the close-ok could be lost to it.
+func (c *conn) linger() {
+	wait := lingerTimeout
+	if beat := c.tuned.heartbeat; beat > 0 {
+		wait = min(wait, beat)
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(wait))
+	if c.wasKicked() == nil { // else its interrupt may have been overridden just now
+		_, _ = io.Copy(io.Discard, c.nc)
+	}
 }
 
 // closeTimeout is how long a client may take to accept a close.

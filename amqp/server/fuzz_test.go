@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -125,19 +124,26 @@ func FuzzSession(f *testing.F) {
 // closeOk is the frame of connection.close-ok.
 var closeOk = []byte("\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x33\xce")
 
-// hear writes bytes to a new connection and returns all that comes back; if
-// toTheEnd it is for the broker to end it, else the client hangs up after writing.
-func hear(t *testing.T, s *Server, data []byte, toTheEnd bool) (all []byte) {
+// hear writes bytes to a new connection and returns all that comes back, up to
+// the close-ok if the client waits for one; else it hangs up after writing.
+func hear(t *testing.T, s *Server, data []byte, forCloseOk bool) (all []byte) {
 	t.Helper()
 	nc := s.Pipe()
 	heard := make(chan []byte, 1)
 	go func() {
-		all, _ := io.ReadAll(nc)
-		heard <- all
+		var all []byte
+		for piece := make([]byte, 4096); ; {
+			n, err := nc.Read(piece)
+			all = append(all, piece[:n]...)
+			if err != nil || forCloseOk && bytes.HasSuffix(all, closeOk) {
+				heard <- all
+				return
+			}
+		}
 	}()
 	atOnce(t, "a session", func() {
 		_, _ = nc.Write(data) // the broker may close it before the end
-		if !toTheEnd {
+		if !forCloseOk {
 			nc.Close()
 		}
 		all = <-heard

@@ -306,9 +306,5 @@ func (p *peer) wantEnd() {
 func (p *peer) bye() {
 	p.t.Helper()
 	ask[*amqp.ConnectionCloseOk](p, 0, &amqp.ConnectionClose{ReplyCode: amqp.CodeSuccess, ReplyText: "bye"})
-	if p.b.srv == nil {
-		p.nc.Close() // RabbitMQ leaves that to the client
-		return
-	}
-	p.wantEnd()
+	p.nc.Close()
 }
