@@ -147,10 +147,11 @@ func (rd *Reader) pending() (int, error) {
 // Next returns the next whole frame of the buffer, without I/O. Its payload is
 // valid until the next call of Next, ReadFrame or Fill. ok is false if no
 // whole frame is buffered: call Fill. The error is an *Error with code 501 in
-// RabbitMQ's words, after which the stream is of no use: a frame that is too
-// large (known from its first 7 bytes), a wrong end octet, an unknown type, a
-// payload too short for the ids of a method or the fixed fields of a content
-// header, a heartbeat with a payload.
+// RabbitMQ's words. After a frame that is too large (known from its first 7
+// bytes) or has a wrong end octet the stream is of no use. A frame that only
+// makes no sense is stepped over: an unknown type, a payload too short for the
+// ids of a method or the fixed fields of a content header, a heartbeat with a
+// payload.
 func (rd *Reader) Next() (f Frame, ok bool, err error) {
 	if rd.Buffered() < frameHeaderSize {
 		return Frame{}, false, nil
@@ -168,10 +169,10 @@ func (rd *Reader) Next() (f Frame, ok bool, err error) {
 	if end := b[n-1]; end != FrameEnd {
 		return Frame{}, false, FrameError("%s", f.wrongEnd(end))
 	}
+	rd.r += n
 	if !f.wellFormed() {
 		return Frame{}, false, FrameError("%s: unknown_frame", f.Snippet())
 	}
-	rd.r += n
 	return f, true, nil
 }
 

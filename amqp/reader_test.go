@@ -103,6 +103,27 @@ func TestReader_4_2_3_Refusals(t *testing.T) {
 	}
 }
 
+// A frame that only makes no sense does not cost the frames behind it: among
+// them may be the answer to the close that it earns.
+func TestReader_4_2_3_StepsOverUnknownFrames(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		frame []byte
+	}{
+		{"unknown type", frameBytes(9, 1, []byte("abc"), FrameEnd)},
+		{"heartbeat with a payload", frameBytes(FrameHeartbeat, 0, []byte("abc"), FrameEnd)},
+		{"method without room for its ids", frameBytes(FrameMethod, 1, []byte{0, 20, 0}, FrameEnd)},
+	} {
+		rd := NewReader(bytes.NewReader(append(c.frame, frameBytes(FrameBody, 7, []byte("next"), FrameEnd)...)), MinFrameMax)
+		if _, err := rd.ReadFrame(); err == nil {
+			t.Errorf("%s: not refused", c.name)
+		}
+		if f, err := rd.ReadFrame(); err != nil || f.Channel != 7 || string(f.Payload) != "next" {
+			t.Errorf("%s: behind it %+v, %v", c.name, f, err)
+		}
+	}
+}
+
 // TestReader_FrameMax: RabbitMQ allows 8 octets more than frame-max.
 func TestReader_FrameMax(t *testing.T) {
 	for _, c := range []struct {

@@ -115,6 +115,9 @@ func TestHeadersValues(t *testing.T) {
 		{amqp.Array{int32(1)}, amqp.Array{int32(1)}, true}, {amqp.Array{int32(1)}, amqp.Array{1.0}, false},
 		{amqp.Array{1.0}, amqp.Array{1.0}, true}, {amqp.Array{"a"}, amqp.Array{[]byte("a")}, false},
 		{amqp.Array{int32(1)}, amqp.Array{int32(1), int32(1)}, false}, {amqp.Array{nil}, amqp.Array{nil}, true},
+		{amqp.Array{int32(1)}, amqp.Array{int64(1)}, false}, {table("a", int32(1)), table("a", int64(1)), false},
+		{amqp.Array{float32(0.5)}, amqp.Array{0.5}, false}, {amqp.Array{amqp.Array{}}, amqp.Array{amqp.Table{}}, false},
+		{table("a", table("b", uint8(1))), table("a", table("b", int8(1))), false}, {table("a", table("b", int8(1))), table("a", table("b", int8(1))), true},
 	}
 	for _, c := range cases {
 		if got := headersMatch(t, table("k", c.arg), table("k", c.header)); got != c.want {

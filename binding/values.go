@@ -9,17 +9,27 @@ import (
 )
 
 // equality says which values have the same encoding under appendValue.
-type equality bool
+type equality uint8
 
 const (
 	// typed: values of one type, any width of integer and float being one.
-	typed equality = false
+	typed equality = iota
 	// erased: as Erlang's == on what the wire carried without its type, which
 	// is how RabbitMQ compares headers: 1 as any integer, timestamp or float,
 	// text and bytes. A boolean is no number and a decimal equals decimals
-	// only. Inside of tables and arrays types count again.
-	erased equality = true
+	// only. Inside of tables and arrays it is exact.
+	erased
+	// exact: values of one type, width included.
+	exact
 )
+
+// inside is how the values in a table or an array are compared.
+func (eq equality) inside() equality {
+	if eq == erased {
+		return exact
+	}
+	return eq
+}
 
 // The tags of the encoding. They are seen nowhere outside of this process.
 const (
@@ -53,6 +63,9 @@ func appendUint(buf []byte, tag byte, n uint64) []byte {
 // appendValue appends an encoding of v that two values share exactly if they
 // are equal in the sense of eq. No encoding is a prefix of another.
 func appendValue(buf []byte, v any, eq equality) []byte {
+	if eq == exact {
+		buf = appendText(buf, amqp.TypeName(v))
+	}
 	if n, ok := amqp.Int(v); ok {
 		return appendUint(buf, tagInt, uint64(n))
 	}
@@ -82,7 +95,7 @@ func appendValue(buf []byte, v any, eq equality) []byte {
 		}
 		return appendText(append(buf, tagBytes), v)
 	case amqp.Array:
-		return appendArray(buf, v)
+		return appendArray(buf, v, eq)
 	case amqp.Table:
 		return appendTable(buf, v, eq)
 	}
@@ -91,7 +104,7 @@ func appendValue(buf []byte, v any, eq equality) []byte {
 
 func appendTimestamp(buf []byte, t amqp.Timestamp, eq equality) []byte {
 	switch {
-	case eq == typed:
+	case eq != erased:
 		return appendUint(buf, tagTime, uint64(t))
 	case t > math.MaxInt64:
 		return appendUint(buf, tagBig, uint64(t))
@@ -106,10 +119,10 @@ func appendFloat(buf []byte, f float64, eq equality) []byte {
 	return appendUint(buf, tagFloat, math.Float64bits(f))
 }
 
-func appendArray(buf []byte, a amqp.Array) []byte {
+func appendArray(buf []byte, a amqp.Array, eq equality) []byte {
 	buf = binary.AppendUvarint(append(buf, tagArray), uint64(len(a)))
 	for _, v := range a {
-		buf = appendValue(buf, v, typed)
+		buf = appendValue(buf, v, eq.inside())
 	}
 	return buf
 }
@@ -118,12 +131,12 @@ func appendArray(buf []byte, a amqp.Array) []byte {
 // not sort them, so it counts.
 func appendTable(buf []byte, t amqp.Table, eq equality) []byte {
 	if len(t) == 0 && eq == erased {
-		return appendArray(buf, nil) // both are the empty list in Erlang
+		return appendArray(buf, nil, eq) // both are the empty list in Erlang
 	}
 	buf = binary.AppendUvarint(append(buf, tagTable), uint64(len(t)))
 	for _, f := range t {
 		buf = appendName(buf, f.Name)
-		buf = appendValue(buf, f.Value, typed)
+		buf = appendValue(buf, f.Value, eq.inside())
 	}
 	return buf
 }

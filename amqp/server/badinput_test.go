@@ -237,6 +237,55 @@ func TestBadInput_AnotherConsumerTakesOver(t *testing.T) {
 	})
 }
 
+// Each ends with one warning, which names the connection and says why; somebody
+// who only knocked is no reason for one.
+func TestBadInput_TheLogSaysWhoAndWhy(t *testing.T) {
+	publish := methodOf(t, &amqp.BasicPublish{RoutingKey: "q"})
+	for _, c := range []struct {
+		name, raw string
+		early     bool   // in place of the protocol header
+		why       string // "" for no warning
+	}{
+		{"garbage", "GET / HTTP/1.1\r\n\r\n", false, "{frame_too_large,539959368,131064}"},
+		{"a method on a channel that is not open", "\x01\x00\x05" + methodOf(t, &amqp.TxSelect{})[3:], false, "expected 'channel.open'"},
+		{"2 GiB", string(amqp.AppendFrameHeader(nil, amqp.FrameBody, 1, 1<<31-1)), false, "{frame_too_large,2147483647,131064}"},
+		{"hangs up amid a body", publish + headerOf(10) + bodyOf("01234"), false, "client closed the socket without connection.close"},
+		{"hangs up amid a frame", publish[:9], false, "unexpected EOF"},
+		{"another protocol", "GET / HTTP/1.1\r\n\r\n", true, "not AMQP 0-9-1"},
+		{"half a protocol header", "AMQP", true, "unexpected EOF"},
+		{"knocks", "", true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, Options{}, func(b *broker) {
+				var p *peer
+				if c.early {
+					p = b.dial()
+				} else {
+					p = b.peer()
+				}
+				p.rawUnread(c.raw)
+				synctest.Wait()
+				p.nc.Close()
+				synctest.Wait()
+				b.srv.Close()
+				var warnings []string
+				for _, line := range strings.Split(b.log.String(), "\n") {
+					if strings.Contains(line, `"level":"warn"`) {
+						warnings = append(warnings, line)
+					}
+				}
+				who := fmt.Sprintf(`"conn":%d,`, p.session)
+				switch {
+				case c.why == "" && len(warnings) > 0, c.why != "" && len(warnings) != 1:
+					t.Errorf("%d warnings: %q", len(warnings), warnings)
+				case c.why != "" && (!strings.Contains(warnings[0], who) || !strings.Contains(warnings[0], c.why)):
+					t.Errorf("want %s and %q in %s", who, c.why, warnings[0])
+				}
+			})
+		})
+	}
+}
+
 // wantCut wants the close of a session that failed, which waits for no answer.
 func (p *peer) wantCut() {
 	p.t.Helper()

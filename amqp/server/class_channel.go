@@ -25,8 +25,6 @@ func (ch *channel) classChannel(m amqp.Method) error {
 		return ch.channelFlow(m)
 	case *amqp.ChannelClose:
 		return ch.channelClose()
-	case *amqp.ChannelFlowOk, *amqp.ChannelCloseOk:
-		return nil
 	}
 	return unimplemented()
 }

@@ -17,6 +17,8 @@ func TestChannel_1_5_2_Refusals(t *testing.T) {
 		{"a delivery", nil, &amqp.BasicDeliver{ConsumerTag: "c"}, 503, "COMMAND_INVALID - unimplemented method",
 			"3.10 waits for the content first"},
 		{"connection.close", nil, &amqp.ConnectionClose{ReplyCode: 200}, 503, "COMMAND_INVALID - unimplemented method", ""},
+		{"an answer to no close", nil, &amqp.ChannelCloseOk{}, 503, "COMMAND_INVALID - unimplemented method", ""},
+		{"an answer to no flow", nil, &amqp.ChannelFlowOk{Active: true}, 503, "COMMAND_INVALID - unimplemented method", ""},
 	})
 	replies(t, []reply{
 		{"flow goes on", nil, &amqp.ChannelFlow{Active: true}, &amqp.ChannelFlowOk{Active: true}},

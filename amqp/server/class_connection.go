@@ -17,8 +17,6 @@ func (c *conn) frameZero(f amqp.Frame) error {
 	case *amqp.ConnectionUpdateSecret:
 		c.connectionUpdateSecret(m)
 		return nil
-	case *amqp.ConnectionCloseOk:
-		return nil
 	default:
 		return outOfOrder(m, "running")
 	}

@@ -193,6 +193,9 @@ func (c *conn) logLoss(err error) {
 		c.log.Warn().Msg("client closed the socket without connection.close")
 	default:
 		c.log.Warn().Err(err).Msg("connection lost")
+	case errors.Is(err, errNoGreeting): // the handshake has logged why
+	case errors.Is(err, errProbe):
+		c.log.Debug().Msg("client closed the socket without a word")
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -35,6 +36,10 @@ type tuning struct {
 // a connection.close, because it would not understand or not expect one.
 var errNoGreeting = errors.New("handshake failed")
 
+// errProbe is how the handshake ends of somebody who wanted to know only whether
+// the port is open, as load balancers do all the time.
+var errProbe = errors.New("nothing was sent")
+
 // handshake takes the connection from its first byte to open [2.2.4]. Its error
 // is an *amqp.Error if the client is to be told.
 func (c *conn) handshake() error {
@@ -65,7 +70,10 @@ func (c *conn) handshake() error {
 // greet checks the protocol header and answers connection.start.
 func (c *conn) greet() error {
 	got, err := c.r.Peek(len(amqp.ProtocolHeader))
-	if err != nil {
+	switch {
+	case err == io.EOF && len(got) == 0:
+		return errProbe
+	case err != nil:
 		return err
 	}
 	if string(got) != amqp.ProtocolHeader && string(got) != alternateHeader {

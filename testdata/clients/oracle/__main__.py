@@ -1,11 +1,14 @@
 """Ask a broker many small questions and write its answers down.
 
     python3 testdata/clients/oracle [--url URL] [--only WORD]
+    python3 testdata/clients/oracle --compare REFERENCE ANSWERS
 
 Run against RabbitMQ it gives the reference; run against another broker, the
-two files are compared with diff. What is random (made-up names) is replaced.
+two files are compared: what differs and is not in differences.txt is shown, and
+makes the exit status 1. What is random (made-up names) is replaced.
 """
 import argparse
+import difflib
 import os
 import re
 import sys
@@ -15,6 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import flow  # noqa: E402,F401
 import protocol  # noqa: E402,F401
+import routing  # noqa: E402,F401
 import topology  # noqa: E402,F401
 from cases import ALL  # noqa: E402
 from talk import Talk, clean  # noqa: E402
@@ -73,12 +77,41 @@ def hold(case, url):
     return lines
 
 
+def transcript(path):
+    """The cases of a transcript: title to lines."""
+    cases = {}
+    with open(path, encoding="utf-8") as lines:
+        for text in lines.read().splitlines():
+            if text.startswith("## "):
+                cases[text[3:]] = []
+            elif text:
+                cases[next(reversed(cases))].append(text)
+    return cases
+
+
+def compare(reference, answers):
+    """Show the cases that differ and are not meant to; return how many."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "differences.txt"), encoding="utf-8") as lines:
+        meant = set(lines.read().splitlines())
+    wanted, got = transcript(reference), transcript(answers)
+    differing = [title for title in wanted | got if wanted.get(title) != got.get(title)]
+    unexpected = [title for title in differing if title not in meant]
+    for title in unexpected:
+        print(f"## {title}")
+        print("\n".join(list(difflib.unified_diff(wanted.get(title, []), got.get(title, []), lineterm=""))[3:]), end="\n\n")
+    print(f"{len(wanted | got)} cases, {len(differing)} differ, {len(unexpected)} of them are not meant to")
+    return len(unexpected)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default=os.environ.get("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/"))
     parser.add_argument("--only", default="", help="cases whose title has this word")
     parser.add_argument("--raw", action="store_true", help="leave random names as they are")
+    parser.add_argument("--compare", nargs=2, metavar=("REFERENCE", "ANSWERS"), help="two transcripts")
     args = parser.parse_args()
+    if args.compare:
+        sys.exit(1 if compare(*args.compare) else 0)
     for case in ALL:
         if args.only not in case.title:
             continue

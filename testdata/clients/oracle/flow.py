@@ -11,6 +11,11 @@ case("consume where there is an exclusive consumer", declare("q"), consume("q", 
 case("consume exclusive on a single-active-consumer queue", declare("q", arguments={"x-single-active-consumer": True}), consume("q", "a", exclusive=1))
 for args in ({"x-priority": "high"}, {"x-priority": 5}, {"x-priority": ("d", 1.0)}, {"x-priority": True}, {"x-cancel-on-ha-failover": True}, {"x-unknown": 1}):
     case(f"consume with {args}", declare("q"), consume("q", "a", arguments=args))
+case("consume with a tag that was cancelled", declare("q"), consume("q", "a"), m("basic.cancel", consumer_tag="a"), consume("q", "a"), p("q", "m"), wait())
+case("consume after an exclusive consumer has gone", declare("q"), consume("q", "a", exclusive=1), m("basic.cancel", consumer_tag="a"), consume("q", "b"), p("q", "m"), wait())
+case("get where there is an exclusive consumer", declare("q"), consume("q", "a", exclusive=1), p("q", "m"), wait(), get("q"))
+case("consume nowait with a server-made tag", declare("q"), p("q", "m"), consume("q", "", nowait=1), wait())
+case("cancel nowait", declare("q"), consume("q", "a"), m("basic.cancel", consumer_tag="a", nowait=1), p("q", "m"), wait(), get("q"))
 case("cancel an unknown tag", m("basic.cancel", consumer_tag="absent"))
 case("cancel an unknown tag, nowait", m("basic.cancel", consumer_tag="absent", nowait=1))
 case("get on absent queue", get("absent"))
@@ -30,6 +35,10 @@ case("ack multiple up to a settled tag, with an earlier one outstanding", declar
 case("ack multiple below the lowest outstanding tag", declare("q"), p("q", "a"), p("q", "b"), get("q"), get("q"), m("basic.ack", tag=1), m("basic.ack", tag=1, multiple=1))
 case("ack of a no-ack delivery", declare("q"), p("q", "a"), get("q", no_ack=1), m("basic.ack", tag=1))
 case("ack of a delivery from another channel", opens(2), declare("q"), p("q", "a"), get("q"), m("basic.ack", ch=2, tag=1))
+case("ack after its queue was deleted, twice", declare("q"), p("q", "a"), get("q"), m("queue.delete", queue="q"), m("basic.ack", tag=1), m("basic.ack", tag=1))
+case("nack requeue after its queue was deleted and declared again", declare("q"), p("q", "a"), get("q"), m("queue.delete", queue="q"), declare("q"), m("basic.nack", tag=1, requeue=1), get("q"))
+case("nack multiple drops", declare("q"), p("q", "a"), p("q", "b"), p("q", "c"), get("q"), get("q"), get("q"), m("basic.nack", tag=2, multiple=1), m("basic.nack", tag=3, requeue=1),
+     get("q", no_ack=1), get("q", no_ack=1))
 case("qos prefetch_size", m("basic.qos", prefetch_size=10))
 case("immediate", declare("q"), p("q", "a", immediate=1))
 case("recover requeue=false", m("basic.recover", requeue=0))
@@ -75,6 +84,15 @@ case("tx: acks rolled back are unacked still", declare("q"), p("q", "a"), m("tx.
 case("tx: recover is done at once", declare("q"), p("q", "a"), m("tx.select"), get("q"), m("basic.recover", requeue=1), get("q"), m("tx.rollback"), get("q"))
 case("tx: ack, rollback, recover, get", declare("q"), p("q", "a"), m("tx.select"), get("q"), m("basic.ack", tag=1), m("tx.rollback"), m("basic.recover", requeue=1), get("q"))
 case("tx: ack of the same tag twice in one transaction", declare("q"), p("q", "a"), m("tx.select"), get("q"), m("basic.ack", tag=1), m("basic.ack", tag=1))
+case("tx: nack and reject wait for the commit", declare("q"), p("q", "a"), p("q", "b"), m("tx.select"), get("q"), get("q"), m("basic.nack", tag=1, requeue=1),
+     m("basic.reject", tag=2), get("q"), m("tx.commit"), get("q"), get("q"))
+case("tx: ack of all, rolled back", declare("q"), p("q", "a"), p("q", "b"), m("tx.select"), get("q"), get("q"), m("basic.ack", tag=0, multiple=1), m("tx.rollback"),
+     m("basic.ack", tag=2, multiple=1), m("tx.commit"), m("basic.ack", tag=1))
+case("tx: credit comes back with the commit", declare("q"), p("q", "a"), p("q", "b"), m("tx.select"), m("basic.qos", prefetch_count=1), consume("q", "c"), wait(), m("basic.ack", tag=1), wait(),
+     m("tx.commit"), wait())
+case("tx: its channel is closed", opens(2), declare("q"), p("q", "x"), m("tx.select", ch=2), p("q", "a", ch=2), get("q", ch=2), m("basic.ack", ch=2, tag=1), m("channel.close", ch=2), get("q"), get("q"))
+case("tx: an error on its channel", opens(2), declare("q"), m("tx.select", ch=2), p("q", "a", ch=2), declare("absent", ch=2, passive=1), declare("q", passive=1))
+case("tx: the queue is deleted before the commit", declare("q"), m("tx.select"), p("q", "a", mandatory=1), m("queue.delete", queue="q"), m("tx.commit"))
 case("tx: unknown delivery tag is refused at once", m("tx.select"), m("basic.ack", tag=7))
 case("tx: publish to absent exchange is refused at once", m("tx.select"), p("k", "a", exchange="absent"))
 case("tx: mandatory unroutable returns at commit", m("tx.select"), p("absent", "a", mandatory=1), wait(), m("tx.commit"), wait())
@@ -85,6 +103,9 @@ case("confirm: routed", declare("q"), m("confirm.select"), p("q", "a", fence=Fal
 case("confirm: persistent to a durable queue", declare("q", durable=1), m("confirm.select"), p("q", "a", delivery_mode=2), wait(0.5))
 case("confirm: rejected by overflow", declare("q", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}), m("confirm.select"), p("q", "a"), wait(), p("q", "b"), wait())
 case("confirm: mandatory return of several", m("confirm.select"), p("absent", "a", mandatory=1, fence=False), p("absent", "b", mandatory=1, fence=False), wait(0.5))
+case("confirm: one of two queues refuses", declare("q", arguments={"x-max-length": 0, "x-overflow": "reject-publish"}), declare("r"), bind("q", "amq.fanout"), bind("r", "amq.fanout"),
+     m("confirm.select"), p("", "a", exchange="amq.fanout", mandatory=1), wait(), get("r"))
+case("confirm: the numbers begin with the select, and go on after another", declare("q"), p("q", "0"), m("confirm.select"), p("q", "a"), wait(), m("confirm.select"), p("q", "b"), wait())
 case("confirm.select nowait", m("confirm.select", nowait=1), p("absent", "a"), wait())
 case("return carries properties and body", p("absent", "body", exchange="amq.topic", mandatory=1, headers={"h": 1, "CC": ["x"], "BCC": ["y"]}, message_id="m"), wait())
 case("queue.delete under one's own consumers", declare("q"), consume("q", "a"), consume("q", "b"), m("queue.delete", queue="q"), wait())
@@ -113,12 +134,26 @@ case("qos per consumer changed later leaves old consumers", declare("q"), *[p("q
      m("basic.qos", prefetch_count=4), wait())
 case("qos does not limit get, nor does a get count against it", declare("q"), *[p("q", str(i)) for i in range(4)], m("basic.qos", prefetch_count=1, is_global=1), get("q"), get("q"),
      consume("q", "a"), wait(), m("basic.ack", tag=1), wait(), m("basic.ack", tag=2), wait())
+case("qos global lowered below what is outstanding", declare("q"), m("basic.qos", prefetch_count=3, is_global=1), consume("q", "a"), *[p("q", str(i), fence=False) for i in range(3)], wait(),
+     m("basic.qos", prefetch_count=1, is_global=1), p("q", "3"), m("basic.ack", tag=1), wait(), m("basic.ack", tag=3, multiple=1), wait())
+case("qos global does not count no-ack consumers", declare("q"), declare("r"), *[p("q", str(i)) for i in range(3)], *[p("r", str(i)) for i in range(3)], m("basic.qos", prefetch_count=1, is_global=1),
+     consume("q", "a", no_ack=1), wait(), consume("r", "b"), wait())
+case("recover gives a consumer its credit back", declare("q"), p("q", "1"), p("q", "2"), p("q", "3"), m("basic.qos", prefetch_count=2), consume("q", "c"), wait(), m("basic.recover", requeue=1), wait(),
+     m("basic.ack", tag=4, multiple=1), wait())
 case("no-ack consumer ignores prefetch", declare("q"), *[p("q", str(i)) for i in range(3)], m("basic.qos", prefetch_count=1), consume("q", "a", no_ack=1), wait())
 case("consumer priorities: the higher one first, the lower when it is full", declare("q"), m("basic.qos", prefetch_count=2), consume("q", "low", arguments={"x-priority": 1}),
      consume("q", "high", arguments={"x-priority": 10}), *[p("q", str(i), fence=False) for i in range(5)], wait(0.5))
 case("round robin", declare("q"), consume("q", "a"), consume("q", "b"), consume("q", "c"), *[p("q", str(i)) for i in range(6)], wait(0.5))
 case("single active consumer: three, and the next when the first goes", declare("q", arguments={"x-single-active-consumer": True}), consume("q", "a"), consume("q", "b"),
      consume("q", "c"), p("q", "1"), p("q", "2"), wait(), m("basic.cancel", consumer_tag="a"), wait(), p("q", "3"), wait(), m("basic.cancel", consumer_tag="b"), p("q", "4"), wait())
+case("single active consumer: a higher priority does not take over", declare("q", arguments={"x-single-active-consumer": True}), consume("q", "low", arguments={"x-priority": 1}),
+     consume("q", "high", arguments={"x-priority": 5}), p("q", "1"), wait(), m("basic.cancel", consumer_tag="low"), p("q", "2"), wait())
+case("single active consumer: a full one is not helped", declare("q", arguments={"x-single-active-consumer": True}), m("basic.qos", prefetch_count=1), consume("q", "a"), consume("q", "b"),
+     p("q", "1"), p("q", "2"), wait(), m("basic.ack", tag=1), wait())
+case("priority queue: requeue", declare("q", arguments={"x-max-priority": 3}), p("q", "l", priority=1), p("q", "h1", priority=3), p("q", "h2", priority=3), get("q"), get("q"),
+     m("basic.nack", tag=2, multiple=1, requeue=1), get("q", no_ack=1), get("q", no_ack=1), get("q", no_ack=1))
+case("priority queue: max-length drops the lowest", declare("q", arguments={"x-max-priority": 3, "x-max-length": 2}), p("q", "h", priority=3), p("q", "l", priority=1), p("q", "m", priority=2),
+     get("q", no_ack=1), get("q", no_ack=1), get("q", no_ack=1))
 case("priority queue: order, clamp, none", declare("q", arguments={"x-max-priority": 5}), p("q", "none"), p("q", "1", priority=1), p("q", "5", priority=5), p("q", "9", priority=9), p("q", "0", priority=0),
      *[get("q", no_ack=1) for _ in range(5)])
 case("max-length drop-head", declare("q", arguments={"x-max-length": 2}), p("q", "1"), p("q", "2"), p("q", "3"), get("q", no_ack=1), get("q", no_ack=1), get("q", no_ack=1))
@@ -126,6 +161,13 @@ case("max-length 0", declare("q", arguments={"x-max-length": 0}), m("confirm.sel
 case("max-length-bytes counts bodies", declare("q", arguments={"x-max-length-bytes": 10}), p("q", "12345"), p("q", "67890"), declare("q", passive=1), p("q", "x"),
      get("q", no_ack=1), get("q", no_ack=1), get("q", no_ack=1))
 case("max-length reject-publish drops in silence without confirms", declare("q", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}), p("q", "1"), p("q", "2"), get("q", no_ack=1), get("q", no_ack=1))
+case("max-length and a requeue", declare("q", arguments={"x-max-length": 1}), p("q", "1"), get("q"), p("q", "2"), m("basic.reject", tag=1, requeue=1), get("q", no_ack=1), get("q", no_ack=1))
+case("max-length-bytes smaller than the message", declare("q", arguments={"x-max-length-bytes": 3}), p("q", "12345"), declare("q", passive=1))
+case("message ttl: runs on while unacked", declare("q"), p("q", "a", expiration="300"), get("q"), wait(0.6), m("basic.nack", tag=1, requeue=1), get("q"))
+case("message ttl: at the head only", declare("q"), p("q", "a"), p("q", "b", expiration="1"), wait(0.3), declare("q", passive=1), get("q", no_ack=1), get("q"))
+case("x-expires: a get puts it off", declare("q", arguments={"x-expires": 600}), wait(0.4), get("q"), wait(0.4), get("q"), wait(0.9), get("q"))
+case("x-expires: a passive declare puts it off", declare("q", arguments={"x-expires": 600}), wait(0.4), declare("q", passive=1), wait(0.4), declare("q", passive=1), wait(0.9), declare("q", passive=1))
+case("x-expires: a consumer keeps it", declare("q", arguments={"x-expires": 300}), consume("q", "c"), wait(0.7), m("basic.cancel", consumer_tag="c"), wait(0.6), declare("q", passive=1))
 case("message ttl: x-message-ttl 0 with and without a consumer", declare("q", arguments={"x-message-ttl": 0}), p("q", "lost"), get("q", no_ack=1), consume("q", "c"), p("q", "kept"), wait())
 case("alternate exchange: unroutable goes there, mandatory is content", exchange("ae", "fanout"), exchange("x", arguments={"alternate-exchange": "ae"}), declare("q"), bind("q", "ae"),
      p("nobody", "a", exchange="x", mandatory=1), wait(), get("q", no_ack=1))

@@ -16,6 +16,10 @@ case("access.request", m("access.request", realm="/data", read=1))
 case("basic.deliver from the client", m("basic.deliver", consumer_tag="c", tag=1))
 case("basic.credit", m("basic.credit", consumer_tag="c", credit=1))
 case("queue.declare-ok from the client", m("queue.declare-ok", queue="q"))
+case("channel.flow-ok out of the blue", m("channel.flow-ok", active=1))
+case("basic.cancel-ok out of the blue", m("basic.cancel-ok", consumer_tag="c"))
+case("connection.close-ok out of the blue", m("connection.close-ok", ch=0))
+case("connection.blocked from the client", m("connection.blocked", ch=0, reason="x"))
 case("queue.declare on channel 0", declare("q", ch=0))
 case("channel.open on channel 0", m("channel.open", ch=0))
 case("connection.open twice", m("connection.open", ch=0, vhost="/"))
@@ -50,6 +54,19 @@ for about, raw in (
         ("header with property flags but no properties", PUBLISH + frame(HEADER, 1, struct.pack(">HHQH", 60, 0, 0, 0x8000))),
         ("header of a body of 1 GiB", PUBLISH + frame(HEADER, 1, header(1 << 30))),
         ("header of a body of 2^63", PUBLISH + frame(HEADER, 1, header(1 << 63))),
+        ("header with a second word of flags", PUBLISH + frame(HEADER, 1, struct.pack(">HHQHH", 60, 0, 0, 1, 0))),
+        ("header with a flag that means nothing", PUBLISH + frame(HEADER, 1, struct.pack(">HHQH", 60, 0, 0, 2))),
+        ("header with bytes behind it", PUBLISH + frame(HEADER, 1, header(0) + b"junk")),
+        ("header with a table of an unknown type", PUBLISH + frame(HEADER, 1, struct.pack(">HHQHI", 60, 0, 0, 0x2000, 4) + b"\x01a?\0")),
+        ("header with a table cut short", PUBLISH + frame(HEADER, 1, struct.pack(">HHQHI", 60, 0, 0, 0x2000, 40) + b"\x01aV")),
+        ("header with a float that is no number", PUBLISH + frame(HEADER, 1, struct.pack(">HHQHI", 60, 0, 0, 0x2000, 11) + b"\x01ad\x7f\xf8\0\0\0\0\0\x01")),
+        ("header with a content type that is not UTF-8", PUBLISH + frame(HEADER, 1, struct.pack(">HHQH", 60, 0, 0, 0x8000) + b"\x02\xff\xfe")),
+        ("header with a field name twice", PUBLISH + frame(HEADER, 1, struct.pack(">HHQHI", 60, 0, 0, 0x2000, 14) + b"\x01aI\0\0\0\x01\x01aI\0\0\0\x02")),
+        ("publish with a ticket and all reserved bits", frame(METHOD, 1, struct.pack(">HHHBs", 60, 40, 9, 0, b"\x01") + b"q\xfd") + frame(HEADER, 1, header(0))),
+        ("queue.declare with all reserved bits", frame(METHOD, 1, struct.pack(">HHH", 50, 10, 9) + b"\x01z\xe8\0\0\0\0")),
+        ("basic.ack with bytes behind it", frame(METHOD, 1, struct.pack(">HHQBB", 60, 80, 1, 0, 9))),
+        ("channel.open without its reserved field", frame(METHOD, 2, struct.pack(">HH", 20, 10))),
+        ("a consumer tag that is not UTF-8", frame(METHOD, 1, encode("basic.consume", queue="q", consumer_tag=b"\xff"))),
         ("publish on a channel interleaved with another's method", PUBLISH + frame(METHOD, 2, encode("channel.open")) + frame(HEADER, 1, header(0))),
         ("heartbeat on channel 1", frame(HEARTBEAT, 1, b"")),
         ("heartbeat with a payload", frame(HEARTBEAT, 0, b"abc")),

@@ -15,9 +15,9 @@ for key, one, two in (("x-message-ttl", 60000, 70000), ("x-message-ttl", 60000, 
                       ("x-max-length", 5, 6), ("x-max-length-bytes", 5, 6), ("x-overflow", "drop-head", "reject-publish"),
                       ("x-dead-letter-exchange", "a", "b"), ("x-max-priority", 5, 6), ("x-queue-mode", "lazy", "default"),
                       ("x-queue-type", "classic", "quorum"), ("x-single-active-consumer", True, False), ("x-unknown", 1, 2)):
-    case(f"queue redeclare: {key} differs", declare("q", durable=1, arguments={key: one}), declare("q", durable=1, arguments={key: two}))
-    case(f"queue redeclare: {key} missing the second time", declare("q", durable=1, arguments={key: one}), declare("q", durable=1))
-    case(f"queue redeclare: {key} missing the first time", declare("q", durable=1), declare("q", durable=1, arguments={key: two}))
+    case(f"queue redeclare: {key} {one!r}, then {two!r}", declare("q", durable=1, arguments={key: one}), declare("q", durable=1, arguments={key: two}))
+    case(f"queue redeclare: {key} {one!r}, then missing", declare("q", durable=1, arguments={key: one}), declare("q", durable=1))
+    case(f"queue redeclare: {key} missing, then {two!r}", declare("q", durable=1), declare("q", durable=1, arguments={key: two}))
 case("queue redeclare: which of several differences is named", declare("q", durable=1, auto_delete=1, arguments={"x-message-ttl": 1000}),
      declare("q", arguments={"x-message-ttl": 2000}))
 case("queue redeclare: x-queue-type classic against absent", declare("q", durable=1, arguments={"x-queue-type": "classic"}), declare("q", durable=1))
@@ -36,6 +36,14 @@ case("queue.declare passive amq.rabbitmq.reply-to", declare("amq.rabbitmq.reply-
 case("queue.declare amq.rabbitmq.reply-to", declare("amq.rabbitmq.reply-to"))
 case("queue.declare passive amq.rabbitmq.reply-to.absent", declare("amq.rabbitmq.reply-to.absent", passive=1))
 case("queue.declare name with CR and LF", declare("a\r\nb"), declare("ab", passive=1), m("queue.delete", queue="a\nb"))
+case("names of 255 bytes", declare("q" * 255), exchange("x" * 255), bind("q" * 255, "x" * 255, "k" * 255), p("k" * 255, "a", exchange="x" * 255), get("q" * 255), consume("q" * 255, "c" * 255),
+     m("queue.delete", queue="q" * 255))
+case("CR and LF: bind strips them, publish does not", exchange("x"), declare("q"), bind("q\r\n", "x\n", "k\r\n"), p("k\r\n", "a", exchange="x"), get("q", no_ack=1), get("q\n", no_ack=1),
+     p("k", "b", exchange="x\n"))
+case("CR and LF: consume, purge, delete", opens(2), declare("q"), m("queue.purge", queue="q\n"), m("queue.delete", queue="q\n"), declare("q"), consume("q\n", "c", ch=2))
+case("queue.declare of bad arguments, several", declare("q", arguments={"x-max-length": -5, "x-message-ttl": -7, "x-expires": 0}))
+case("passive queue.declare otherwise than it is", declare("q", exclusive=1), declare("q", passive=1, durable=1, auto_delete=1, arguments={"x-max-length": 1}))
+case("passive exchange.declare otherwise than it is", exchange("x"), exchange("x", "fanout", passive=1, durable=1, auto_delete=1, internal=1, arguments={"alternate-exchange": 5}))
 case("queue.declare quorum on one node", declare("qq", durable=1, arguments={"x-queue-type": "quorum"}), p("qq", "a"), wait(1), get("qq"))
 case("queue.declare quorum, server-named", declare("", durable=1, arguments={"x-queue-type": "quorum"}))
 case("queue.declare quorum, transient", declare("qq", arguments={"x-queue-type": "quorum"}))
