@@ -1,11 +1,13 @@
 package persistence
 
-// Waiter is told what became of what it waits for.
+// Waiter is told what became of what it waits for. Its type is comparable, a
+// pointer at best: stores tell by == who is the same.
 type Waiter interface {
 	// Done is called once for each number that was handed over with the
 	// waiter, several at a time where the store can: err is nil when what it
-	// stands for is in the store. No lock of the store is held. It must not
-	// block, and numbers is good only until it returns.
+	// stands for is in the store, and then the Ref of the record is known. No
+	// lock of the store is held, so it may call Write. It must not block, and
+	// numbers is good only until it returns.
 	Done(numbers []uint64, err error)
 }
 

@@ -39,6 +39,9 @@ type State struct {
 	// before the record was written; Many are the others.
 	Settled uint64
 	Many    map[int]struct{}
+	// Returns are the notes on places, by their number, that came before the
+	// record was written; nil if there were none.
+	Returns map[int]uint32
 }
 
 // Phase is how far a record has come.

@@ -53,11 +53,13 @@ type Store interface {
 	// Read brings records back, in any order of refs, fastest when they are
 	// sorted. found is called once for each, in the order of refs, with the
 	// record, its message in place, or an error that wraps ErrDamaged (the
-	// record is on disk but not as it was written) or is the store's own.
-	// The record's only place is the one that the ref names.
+	// record is on disk but not as it was written, or the ref names nothing) or
+	// is the store's own. The record's only place is the one that the ref
+	// names; its Returns may be older than what was noted last.
 	Read(refs []Ref, found func(i int, r *Record, err error))
 
-	// Err returns nil, or why nothing is written any more.
+	// Err returns nil, or why nothing is written any more: an error that wraps
+	// ErrFailed, or ErrClosed.
 	Err() error
 	// Failed is closed when the disk has failed.
 	Failed() <-chan struct{}
