@@ -25,10 +25,11 @@ var table = []row{
 	{1, "binding", []string{"amqp"}, nil},
 	{1, "persistence", []string{"amqp"}, nil},
 
-	{2, "persistence/badger", []string{"persistence", "amqp"}, []string{badger}},
+	{2, "persistence/badger", []string{"persistence", "amqp"}, []string{badger, zerolog}},
 	{2, "persistence/memory", []string{"persistence", "amqp"}, nil},
 	{2, "persistence/storetest", []string{"persistence", "amqp"}, nil},
 	{2, "persistence/datadir", []string{"persistence"}, nil},
+	{2, "persistence/diskguard", []string{"persistence"}, []string{zerolog}},
 	{2, "exchange", []string{"binding", "amqp"}, nil},
 	{2, "vhost/queue", []string{"persistence", "amqp"}, nil},
 	{2, "vhost/auth", []string{"amqp", "persistence"}, nil},
@@ -42,6 +43,8 @@ var table = []row{
 	{5, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
 	{5, "cmd/leveret", []string{"*"}, []string{zerolog, cli}},
 	{5, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
+	{5, "cmd/leveret/memguard", nil, []string{zerolog}},
+	{5, "cmd/leveret/crashtest", nil, nil},
 	{5, "cmd/guard", nil, nil},
 }
 

@@ -1,0 +1,215 @@
+package badger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
+)
+
+// benchDir is where benchmarks keep their stores: LEVERET_BENCH_DIR, on a disk,
+// or what the test has.
+func benchDir(b *testing.B) string {
+	if dir := os.Getenv("LEVERET_BENCH_DIR"); dir != "" {
+		dir, err := os.MkdirTemp(dir, "bench")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
+	}
+	return b.TempDir()
+}
+
+// benchMessage is a message with a body of so many bytes that do not repeat.
+func benchMessage(n, size int) *amqp.Message {
+	m := amqp.NewMessage("", []byte("queue"), []byte{0x10, 0, 2}, size)
+	var word [8]byte
+	x := uint64(n)*0x9E3779B97F4A7C15 + 1
+	for len(m.Body)+8 <= size {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		binary.LittleEndian.PutUint64(word[:], x)
+		m.AppendBody(word[:])
+	}
+	m.Persistent = true
+	return m
+}
+
+// benchQueue defines a queue.
+func benchQueue(b testing.TB, s *Store) persistence.QueueID {
+	id := s.NewID()
+	var batch persistence.Batch
+	batch.Change(persistence.Change{Definition: persistence.Definition{Kind: persistence.KindQueue, ID: id, Body: []byte{1}}})
+	mustCommit(b, s, &batch)
+	return persistence.QueueID(id)
+}
+
+// mustCommit writes a batch and waits for it.
+func mustCommit(t testing.TB, s *Store, batch *persistence.Batch) {
+	t.Helper()
+	done := persistence.NewOutcome()
+	batch.Wait(done, 0)
+	s.Write(batch)
+	if err := done.Await(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// window counts what is not confirmed yet.
+type window struct {
+	free chan struct{}
+	errs atomic.Int64
+}
+
+func (w *window) Done(numbers []uint64, err error) {
+	if err != nil {
+		w.errs.Add(1)
+	}
+	for range numbers {
+		w.free <- struct{}{}
+	}
+}
+
+// BenchmarkPublishAck appends messages of 1 KiB, with so many unconfirmed, and
+// settles each after 10,000 more.
+func BenchmarkPublishAck(b *testing.B) {
+	for _, mode := range modes {
+		for _, inFlight := range []int{1, 100, 1000} {
+			b.Run(fmt.Sprintf("%s/%d", mode.name, inFlight), func(b *testing.B) {
+				s := open(b, benchDir(b), Options{Sync: mode.sync})
+				defer s.Close()
+				publishAck(b, s, inFlight, 10_000)
+				st := s.Stats()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+				b.ReportMetric(float64(st.Records)/float64(st.Groups), "msg/group")
+			})
+		}
+	}
+}
+
+func publishAck(b *testing.B, s *Store, inFlight, lag int) {
+	q := benchQueue(b, s)
+	m := benchMessage(1, 1024)
+	w := &window{free: make(chan struct{}, inFlight)}
+	for range inFlight {
+		w.free <- struct{}{}
+	}
+	var ring = make([]*persistence.Record, lag)
+	b.ReportAllocs()
+	b.SetBytes(1024)
+	b.ResetTimer()
+	var batch persistence.Batch
+	for n := 0; n < b.N; {
+		// What one read of a connection brings: all there is room for.
+		<-w.free
+		for k := 0; ; k++ {
+			r := persistence.NewRecord(m)
+			r.Add(persistence.Place{Queue: q, Seq: uint64(n)})
+			if old := ring[n%lag]; old != nil {
+				batch.Settle(old, 0)
+			}
+			ring[n%lag] = r
+			batch.Append(r, w, uint64(n))
+			if n++; k == 49 || n == b.N {
+				break
+			}
+			select {
+			case <-w.free:
+				continue
+			default:
+			}
+			break
+		}
+		s.Write(&batch)
+		s.Await()
+	}
+	for range inFlight - 0 {
+		select {
+		case <-w.free:
+		default:
+		}
+	}
+	var last persistence.Batch
+	mustCommit(b, s, &last)
+	b.StopTimer()
+	if n := w.errs.Load(); n > 0 {
+		b.Fatalf("%d errors", n)
+	}
+}
+
+// BenchmarkRead reads a backlog of 1 KiB messages from front to back, so many
+// at a time.
+func BenchmarkRead(b *testing.B) {
+	const total = 200_000
+	s := open(b, benchDir(b), Options{Sync: Never})
+	defer s.Close()
+	refs := fill(b, s, total, 1024)
+	for _, n := range []int{1, 64, 256, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(1024)
+			for i := 0; i < b.N; i += n {
+				from := i % (total - n)
+				s.Read(refs[from:from+min(n, b.N-i)], func(_ int, _ *persistence.Record, err error) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+		})
+	}
+}
+
+// fill appends so many messages and returns their refs.
+func fill(b testing.TB, s *Store, total, size int) []persistence.Ref {
+	q := benchQueue(b, s)
+	m := benchMessage(1, size)
+	records := make([]*persistence.Record, total)
+	var batch persistence.Batch
+	for i := range records {
+		r := persistence.NewRecord(m)
+		r.Add(persistence.Place{Queue: q, Seq: uint64(i)})
+		records[i] = r
+		if batch.Append(r, nil, 0); len(batch.Appends) == 50 {
+			s.Write(&batch)
+			s.Await()
+		}
+	}
+	mustCommit(b, s, &batch)
+	refs := make([]persistence.Ref, total)
+	for i, r := range records {
+		refs[i], _ = r.Ref(0)
+	}
+	return refs
+}
+
+// BenchmarkRecover opens a store and recovers its places; b.N is how often.
+func BenchmarkRecover(b *testing.B) {
+	for _, total := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(total), func(b *testing.B) {
+			dir := benchDir(b)
+			s := open(b, dir, Options{Sync: Never})
+			fill(b, s, total, 100)
+			s.Close()
+			b.ResetTimer()
+			for range b.N {
+				s := open(b, dir, Options{Sync: Never})
+				n := 0
+				if err := s.Recover(func(persistence.Recovered) bool { n++; return true }); err != nil || n != total {
+					b.Fatal(n, err)
+				}
+				b.StopTimer()
+				s.Close()
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(total*b.N)/b.Elapsed().Seconds(), "places/s")
+		})
+	}
+}

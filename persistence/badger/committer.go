@@ -1,0 +1,166 @@
+package badger
+
+import "time"
+
+// counts are what there should be in the database, and the last numbers that
+// were used. They are written with each group.
+type counts struct {
+	nextChunk, chunks    uint64 // nextChunk and nextSettles were used last
+	nextSettles, settles uint64
+	definitions          uint64
+}
+
+// setCounts writes the counts.
+func (s *Store) setCounts(g *group) {
+	s.counts.definitions = uint64(len(s.definitions))
+	key := key1(keyCounts)
+	c := &s.counts
+	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions))
+}
+
+func (c *counts) read(key, value []byte) error {
+	return unsealNumbers(key, value, &c.nextChunk, &c.chunks, &c.nextSettles, &c.settles, &c.definitions)
+}
+
+// difference is a count that is not as it should be, and what that means.
+type difference struct {
+	of, text    string
+	want, found uint64
+}
+
+// differences compares c, which is what should be, with what is.
+func (c *counts) differences(found counts) (all []difference) {
+	for _, d := range []struct {
+		difference
+		more string
+	}{
+		{difference{"chunks", "messages are missing", c.chunks, found.chunks}, "messages that were deleted may be delivered again"},
+		{difference{"settles", "messages may be delivered again", c.settles, found.settles}, "settles that were deleted are still there"},
+		{difference{"definitions", "definitions are missing", c.definitions, found.definitions}, "definitions that were deleted are still there"},
+	} {
+		if d.found > d.want {
+			d.text = d.more
+		}
+		if d.found != d.want {
+			all = append(all, d.difference)
+		}
+	}
+	return all
+}
+
+// wakeCommitter has the committer look what there is to do.
+func (s *Store) wakeCommitter() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// commitGroups writes groups until the store is closed or fails.
+func (s *Store) commitGroups() {
+	defer close(s.committed)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	g := &group{ops: operations{threshold: int(s.limits.valueThreshold)}}
+	for {
+		wait, stop := s.nextGroup(g)
+		switch {
+		case stop:
+			return
+		case wait == 0:
+			s.writeGroup(g)
+			g.reset()
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// nextGroup fills the next group and returns 0, or how long to wait before
+// looking again.
+func (s *Store) nextGroup(g *group) (wait time.Duration, stop bool) {
+	cause := s.logger.failure()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.pending
+	due := p.urgent() || p.bytes >= int64(s.limits.settleBytes) || cause != nil
+	switch {
+	case s.failure != nil:
+		return 0, true
+	case s.closing && len(p.batches) == 0 && cause == nil:
+		return 0, true
+	case due, s.closing, s.busy(), s.lastID+idBlock/2 >= s.idLimit:
+	case len(p.batches) > 0:
+		if wait = s.limits.settleDelay - time.Since(p.since); wait > 0 {
+			return wait, false
+		}
+	default:
+		return time.Hour, false
+	}
+	p.take(g, &s.limits)
+	s.writing = g.bytes
+	return 0, false
+}
+
+// busy reports whether there is more to tidy up than a group could.
+func (s *Store) busy() bool {
+	return len(s.doomed) > 0 || len(s.spent) > 0 || len(s.candidates) > 0
+}
+
+// writeGroup writes a group, and tells those who wait, or has them told after
+// the next sync.
+func (s *Store) writeGroup(g *group) {
+	err := s.logger.failure()
+	if err == nil {
+		err = s.build(g)
+	}
+	wrote := len(g.ops.list) > 0
+	if err == nil && wrote {
+		err = s.commit(&g.ops)
+	}
+	if err == nil {
+		s.finish(g)
+	} else {
+		s.fail(err)
+		err = s.failureOf()
+	}
+	s.mu.Lock()
+	s.writing = 0
+	if err == nil {
+		s.stats.Records += uint64(len(g.records))
+		s.stats.Elided += uint64(g.elided)
+		if wrote {
+			s.stats.Groups++
+		}
+	}
+	s.room.Broadcast()
+	s.mu.Unlock()
+	if err == nil && wrote && s.opts.Sync == Interval {
+		s.syncer.add(g.told)
+		return
+	}
+	s.numbers = tell(g.told, err, s.numbers)
+}
+
+// fail stops the store for good.
+func (s *Store) fail(cause error) {
+	s.mu.Lock()
+	if s.failure != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.failure = failed(cause)
+	s.err = s.failure
+	p := s.pending
+	s.pending = pending{}
+	s.room.Broadcast()
+	close(s.failed)
+	s.mu.Unlock()
+	s.opts.Log.Error().Err(cause).Msg("the store has failed: nothing more is written")
+	refuse(p.appends, p.waits, s.failure)
+	s.syncer.refuse(s.failure)
+}
