@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // sink takes everything, under a lock as a session's outbox does.
@@ -26,9 +27,15 @@ func (s *sink) Offer(d Delivery, _ *Effects) bool {
 // batch is how many acks a session gives a queue at once in the benchmarks.
 const batch = 64
 
+// idleStore takes everything and does nothing.
+type idleStore struct{ persistence.Store }
+
+func (idleStore) Write(b *persistence.Batch) { b.Reset() }
+
 // rig is a queue with sinks, and one message for all publishes.
 type rig struct {
 	queue   *Queue
+	noted   int // publishes and acks since the last flush
 	fx      Effects
 	sinks   []*sink
 	noAck   bool
@@ -36,7 +43,18 @@ type rig struct {
 }
 
 func newRig(tb testing.TB, consumers int, noAck bool, l Limits) *rig {
-	r := &rig{queue: New(Options{Limits: l}), noAck: noAck, message: message("m", 100)}
+	return newRigOn(tb, New(Options{Limits: l}), consumers, noAck)
+}
+
+// newStoredRig is a rig whose message is persistent and whose queue is stored.
+func newStoredRig(tb testing.TB, consumers int, noAck bool) *rig {
+	r := newRigOn(tb, New(Options{ID: 1, Store: idleStore{}, Limits: NoLimits()}), consumers, noAck)
+	r.message.Persistent = true
+	return r
+}
+
+func newRigOn(tb testing.TB, q *Queue, consumers int, noAck bool) *rig {
+	r := &rig{queue: q, noAck: noAck, message: message("m", 100)}
 	for range consumers {
 		s := &sink{ids: make([]ID, 0, 2*batch)}
 		r.sinks = append(r.sinks, s)
@@ -52,19 +70,32 @@ func newRig(tb testing.TB, consumers int, noAck bool, l Limits) *rig {
 // publishOffer publishes one message, which a sink takes, and acks when there
 // is a batch.
 func (r *rig) publishOffer() {
-	r.queue.Publish(r.message, &r.fx)
+	r.publish()
 	for _, s := range r.sinks {
 		if len(s.ids) >= batch {
 			if !r.noAck {
-				r.queue.Ack(s.ids)
+				r.queue.Ack(s.ids, &r.fx)
 			}
 			s.ids = s.ids[:0]
 		}
 	}
 }
 
+// publish does what a router does.
+func (r *rig) publish() {
+	var rec *persistence.Record
+	r.queue.Publish(r.message, &rec, &r.fx)
+	if rec != nil {
+		r.fx.Append(rec, nil, 0)
+		if r.noted++; r.noted == batch {
+			r.noted = 0
+			r.fx.WakeAll()
+		}
+	}
+}
+
 func (r *rig) publishGet() {
-	r.queue.Publish(r.message, &r.fx)
+	r.publish()
 	r.queue.Get(true, &r.fx)
 }
 
@@ -73,7 +104,7 @@ const backlog = 100_000
 
 func (r *rig) drain() {
 	for range backlog {
-		r.queue.Publish(r.message, &r.fx)
+		r.publish()
 	}
 	for range backlog {
 		r.queue.Get(true, &r.fx)
@@ -112,13 +143,16 @@ func TestAllocations(t *testing.T) {
 		{"publish with limits", newRig(t, 1, false, allLimits()), (*rig).publishOffer, 1, 0},
 		{"publish and get", newRig(t, 0, false, NoLimits()), (*rig).publishGet, 1, 0},
 		{"backlog and drain", newRig(t, 0, false, NoLimits()), (*rig).drain, backlog, 0.01},
+		{"persistent, to 1 consumer", newStoredRig(t, 1, false), (*rig).publishOffer, 1, 1},
+		{"persistent, to 1 no-ack consumer", newStoredRig(t, 1, true), (*rig).publishOffer, 1, 1},
+		{"persistent, to nobody", newStoredRig(t, 0, false), (*rig).drain, backlog, 1.01},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runs := 2000
 			if c.messages > 1 {
 				runs = 5
 			}
-			for range min(runs, 1000) { // slots and chunks come once
+			for range min(runs, 1000) { // slots and segments come once
 				c.do(c.rig)
 				if c.messages > 1 {
 					break
@@ -153,6 +187,19 @@ func BenchmarkPublishOffer(b *testing.B) {
 	}
 }
 
+// BenchmarkPublishPersistent is without what the store does.
+func BenchmarkPublishPersistent(b *testing.B) {
+	for _, noAck := range []bool{true, false} {
+		b.Run(fmt.Sprintf("noack=%v", noAck), func(b *testing.B) {
+			r := newStoredRig(b, 1, noAck)
+			b.ReportAllocs()
+			for b.Loop() {
+				r.publishOffer()
+			}
+		})
+	}
+}
+
 func BenchmarkPublishGet(b *testing.B) {
 	r := newRig(b, 0, false, NoLimits())
 	b.ReportAllocs()
@@ -179,9 +226,9 @@ func BenchmarkAck(b *testing.B) {
 	ids := make([]ID, 0, batch)
 	b.ReportAllocs()
 	for b.Loop() {
-		ids = append(ids, r.queue.core.unacked.put(item{msg: r.message}, nil))
+		ids = append(ids, r.queue.core.unacked.put(&item{msg: r.message}, nil))
 		if len(ids) == batch {
-			r.queue.Ack(ids)
+			r.queue.Ack(ids, &r.fx)
 			ids = ids[:0]
 		}
 	}
@@ -191,7 +238,7 @@ func BenchmarkAck(b *testing.B) {
 func BenchmarkRequeue(b *testing.B) {
 	r := newRig(b, 0, false, NoLimits())
 	for range 10_000 {
-		r.queue.Publish(r.message, &r.fx)
+		r.queue.Publish(r.message, nil, &r.fx)
 	}
 	ids := make([]ID, 0, batch)
 	b.ReportAllocs()
@@ -208,7 +255,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		var fx Effects
 		s := r.sinks[0]
 		for pb.Next() {
-			r.queue.Publish(r.message, &fx)
+			r.queue.Publish(r.message, nil, &fx)
 			s.mu.Lock()
 			if len(s.ids) >= batch {
 				s.ids = s.ids[:0]
@@ -226,12 +273,12 @@ func TestIdleMemory(t *testing.T) {
 		make  func() *Queue
 		limit uint64 // bytes
 	}{
-		{"new", func() *Queue { return New(Options{VHost: "/", Limits: NoLimits()}) }, 1024},
+		{"new", func() *Queue { return New(Options{VHost: "/", Limits: NoLimits()}) }, 1280},
 		{"x-expires", func() *Queue {
 			l := NoLimits()
 			l.Expires = time.Hour
 			return New(Options{VHost: "/", Limits: l})
-		}, 1024},
+		}, 1280},
 		{"x-max-priority 10", func() *Queue {
 			l := NoLimits()
 			l.MaxPriority = 10
@@ -270,4 +317,32 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkPageOut's unit is a message that is packed.
+func BenchmarkPageOut(b *testing.B) {
+	store := newFakeStore(b)
+	pager := NewPager(store, 0, 0)
+	q := New(Options{ID: 1, Store: store, Pager: pager, Limits: NoLimits()})
+	var fx Effects
+	fill(q, &fx, 100_000)
+	var k packer
+	n := 0
+	for b.Loop() {
+		for x := (step{done: true}); x.done; {
+			x = step{segments: stepSegments, tries: stepTries, packer: &k}
+			q.pageOut(&x, true)
+		}
+		b.StopTimer()
+		n += q.Stats().PagedOut
+		q.mu.Lock()
+		if err := q.loadAllLocked(); err != nil {
+			b.Fatal(err)
+		}
+		q.mu.Unlock()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/message")
+	q.Close()
+	pager.Close()
 }

@@ -1,6 +1,9 @@
 package queue
 
-import "github.com/leveretmq/leveret/amqp"
+import (
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
+)
 
 // Outcome is what became of a publish.
 type Outcome uint8
@@ -19,12 +22,16 @@ const (
 type Counts struct {
 	Published, Delivered, DeliveredNoAck, Got, GotNoAck, GotEmpty uint64
 	Redelivered, Acked, Rejected, Expired, Dropped                uint64
+	// Damaged messages could not be read back from the store; they are lost.
+	Damaged uint64
 }
 
 // core is the queue as a state machine. Its methods take the time (Unix
 // nanoseconds; 0 when nothing can expire) and add to fx what follows.
 type core struct {
 	owner     *Queue // for effects only
+	id        persistence.QueueID
+	store     persistence.Store // for effects only, nil if nothing is stored
 	limits    Limits
 	ready     lines
 	unacked   unacked
@@ -32,7 +39,17 @@ type core struct {
 	nextSeq   uint64
 	bytes     int64 // bodies of ready messages
 	mortal    int   // ready messages that have an expiry
+	recorded  int   // ready messages that the store knows
+	away      int   // ready messages that are in the store only
+	memory    int64 // of the other ready messages
 	counts    Counts
+	// want says that nothing goes on before the first message is in memory,
+	// ahead that messages should come to memory because they are next.
+	want, ahead bool
+	over        bool // trim is not done yet
+	// purges counts how often all that was ready has gone at once.
+	purges uint64
+	spills persistence.QueueID // see pageOut.spill
 }
 
 func (c *core) full(m *amqp.Message) bool {
@@ -41,7 +58,7 @@ func (c *core) full(m *amqp.Message) bool {
 		l.MaxBytes >= 0 && c.bytes+m.Size() > l.MaxBytes
 }
 
-func (c *core) publish(m *amqp.Message, now int64, fx *Effects) Outcome {
+func (c *core) publish(m *amqp.Message, rec **persistence.Record, now int64, fx *Effects) Outcome {
 	c.expire(now, fx)
 	if c.limits.Overflow != DropHead && c.full(m) {
 		if c.limits.Overflow == RejectPublishDLX {
@@ -51,7 +68,13 @@ func (c *core) publish(m *amqp.Message, now int64, fx *Effects) Outcome {
 	}
 	c.nextSeq++
 	c.counts.Published++
-	c.enter(item{msg: m, seq: c.nextSeq, expires: c.deadline(m, now)})
+	it := item{msg: m, size: uint32(len(m.Body)), seq: c.nextSeq, expires: c.deadline(m, now)}
+	if m.Persistent && c.id != 0 {
+		c.place(&it, rec)
+		fx.Use(c.store)
+	}
+	c.enter(&it)
+	c.ready.push(&it)
 	// A TTL of 0 means now or never: for this one attempt its time has not come.
 	c.dispatch(now-1, fx)
 	c.trim(fx)
@@ -74,25 +97,36 @@ func (c *core) deadline(m *amqp.Message, now int64) int64 {
 	return now + ttl
 }
 
-// enter makes a new message ready.
-func (c *core) enter(it item) {
-	c.ready.push(it)
-	c.bytes += it.msg.Size()
+// enter counts a message that becomes ready.
+func (c *core) enter(it *item) {
+	c.bytes += int64(it.size)
+	c.memory += it.memory()
 	if it.expires != 0 {
 		c.mortal++
 	}
-}
-
-// leave forgets what a ready message counted for.
-func (c *core) leave(it *item) {
-	c.bytes -= it.msg.Size()
-	if it.expires != 0 {
-		c.mortal--
+	if it.rec != nil {
+		c.recorded++
 	}
 }
 
-// dispatch hands ready messages to consumers until one or the other runs out.
-// What is dead when it gets to the head expires instead.
+// leave removes the first ready message, which is in memory.
+func (c *core) leave(it *item) {
+	c.bytes -= int64(it.size)
+	c.memory -= it.memory()
+	if it.expires != 0 {
+		c.mortal--
+	}
+	if it.rec != nil {
+		c.recorded--
+	}
+	if c.ready.drop() {
+		c.ahead = true
+	}
+}
+
+// dispatch hands ready messages to consumers until one or the other runs out,
+// or the next message is not in memory. What is dead when it gets to the head
+// expires instead.
 func (c *core) dispatch(now int64, fx *Effects) {
 	for c.expire(now, fx); c.ready.count > 0; c.expire(now, fx) {
 		con := c.consumers.next()
@@ -100,6 +134,10 @@ func (c *core) dispatch(now int64, fx *Effects) {
 			return
 		}
 		it := c.ready.front()
+		if it.msg == nil {
+			c.want = true
+			return
+		}
 		d := Delivery{Message: it.msg, Redelivered: it.redelivered,
 			Returns: it.returns, ShowReturns: c.limits.CountDeliveries}
 		if con.NoAck {
@@ -108,10 +146,11 @@ func (c *core) dispatch(now int64, fx *Effects) {
 				continue
 			}
 			c.counts.DeliveredNoAck++
+			c.settle(it, fx)
 		} else {
-			d.ID = c.unacked.put(*it, con)
+			d.ID = c.unacked.put(it, con)
 			if !con.Receiver.Offer(d, fx) {
-				c.unacked.take(d.ID)
+				c.unacked.remove(d.ID)
 				c.consumers.park(con)
 				continue
 			}
@@ -121,129 +160,36 @@ func (c *core) dispatch(now int64, fx *Effects) {
 			c.counts.Redelivered++
 		}
 		c.leave(it)
-		c.ready.drop()
 		c.consumers.served(con)
 	}
 }
 
 // get takes the first ready message. The dead ones around it expire, so that
-// they are neither handed out nor counted as left.
-func (c *core) get(noAck bool, now int64, fx *Effects) (d Delivery, ok bool) {
+// they are neither handed out nor counted as left. away is true if the message
+// must be brought to memory first.
+func (c *core) get(noAck bool, now int64, fx *Effects) (d Delivery, ok, away bool) {
 	c.expire(now, fx)
 	it := c.ready.front()
 	if it == nil {
 		c.counts.GotEmpty++
-		return Delivery{}, false
+		return Delivery{}, false, false
+	}
+	if it.msg == nil {
+		return Delivery{}, false, true
 	}
 	d = Delivery{Message: it.msg, Redelivered: it.redelivered,
 		Returns: it.returns, ShowReturns: c.limits.CountDeliveries}
 	if noAck {
 		c.counts.GotNoAck++
+		c.settle(it, fx)
 	} else {
-		d.ID = c.unacked.put(*it, nil)
+		d.ID = c.unacked.put(it, nil)
 		c.counts.Got++
 	}
 	if it.redelivered {
 		c.counts.Redelivered++
 	}
 	c.leave(it)
-	c.ready.drop()
 	c.expire(now, fx)
-	return d, true
-}
-
-func (c *core) ack(ids []ID) {
-	for _, id := range ids {
-		if _, _, ok := c.unacked.take(id); ok {
-			c.counts.Acked++
-		}
-	}
-}
-
-func (c *core) reject(ids []ID, fx *Effects) {
-	for _, id := range ids {
-		if it, _, ok := c.unacked.take(id); ok {
-			c.counts.Rejected++
-			c.deadLetter(it.msg, Rejected, fx)
-		}
-	}
-}
-
-// requeue puts messages back to their places. What is then over the limits is
-// dropped before anything is handed out again, as in RabbitMQ.
-func (c *core) requeue(ids []ID, fx *Effects) {
-	for _, id := range ids {
-		it, _, ok := c.unacked.take(id)
-		if !ok {
-			continue
-		}
-		it.redelivered = true
-		it.returns++
-		if c.limits.DeliveryLimit >= 0 && int64(it.returns) > c.limits.DeliveryLimit {
-			c.deadLetter(it.msg, DeliveryLimit, fx)
-			continue
-		}
-		c.ready.putBack(it)
-		c.bytes += it.msg.Size()
-		if it.expires != 0 {
-			c.mortal++
-		}
-	}
-	c.trim(fx)
-}
-
-// expire removes what has died at the head of the queue. A message behind one
-// that lives waits its turn, even one of lower priority behind one of higher,
-// as in RabbitMQ's classic queues.
-func (c *core) expire(now int64, fx *Effects) {
-	for c.mortal > 0 {
-		it := c.ready.front()
-		if it.expires == 0 || it.expires > now {
-			return
-		}
-		msg := it.msg
-		c.leave(it)
-		c.ready.drop()
-		c.counts.Expired++
-		c.deadLetter(msg, Expired, fx)
-	}
-}
-
-// nextDeath is when expire has something to do next, or 0.
-func (c *core) nextDeath() int64 {
-	if c.mortal == 0 {
-		return 0
-	}
-	return c.ready.front().expires
-}
-
-// trim drops from the head what is over the limits, if that is the queue's way.
-func (c *core) trim(fx *Effects) {
-	l := &c.limits
-	if l.Overflow != DropHead {
-		return
-	}
-	for c.ready.count > 0 && (l.MaxLength >= 0 && int64(c.ready.count) > l.MaxLength ||
-		l.MaxBytes >= 0 && c.bytes > l.MaxBytes) {
-		it := c.ready.front()
-		msg := it.msg
-		c.leave(it)
-		c.ready.drop()
-		c.counts.Dropped++
-		c.deadLetter(msg, MaxLen, fx)
-	}
-}
-
-func (c *core) deadLetter(m *amqp.Message, why Reason, fx *Effects) {
-	if c.limits.DeadLetter {
-		fx.dead = append(fx.dead, DeadLetter{Queue: c.owner, Message: m, Reason: why})
-	}
-}
-
-// purge drops what is ready and returns how many that were.
-func (c *core) purge() int {
-	n := c.ready.count
-	c.ready = newLines(c.limits.MaxPriority)
-	c.bytes, c.mortal = 0, 0
-	return n
+	return d, true, false
 }

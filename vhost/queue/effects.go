@@ -1,6 +1,9 @@
 package queue
 
-import "github.com/leveretmq/leveret/amqp"
+import (
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
+)
 
 // Waker is something that waits to be told that it has work: a session's
 // outbox.
@@ -32,7 +35,12 @@ type DeadLetter struct {
 // Effects collects what queues decided under their locks and what must be done
 // after them. The zero value is ready. It belongs to one goroutine, which
 // empties it with the Take functions; to carry an effect out may add others.
+//
+// What is to be stored is collected too: all that was noted between two calls
+// of WakeAll is one batch, which the store has as a whole or not at all.
 type Effects struct {
+	store     persistence.Store // of the batch, once somebody has said which
+	batch     persistence.Batch
 	wakes     []Waker
 	dead      []DeadLetter
 	unused    []*Queue
@@ -42,18 +50,63 @@ type Effects struct {
 // Wake notes a Waker to be woken once the batch is done.
 func (fx *Effects) Wake(w Waker) { fx.wakes = append(fx.wakes, w) }
 
-// Pending reports whether there is anything to do but to wake.
+// Use says which store the batch is for. Queues that are stored say it by
+// themselves; all that one Effects is used with must share one store.
+func (fx *Effects) Use(s persistence.Store) { fx.store = s }
+
+// Append notes a record to be stored, for which w, if not nil, waits. See
+// [persistence.Batch]; this and the next four are its methods.
+func (fx *Effects) Append(r *persistence.Record, w persistence.Waiter, number uint64) {
+	fx.batch.Append(r, w, number)
+}
+
+// Settle notes that a place of a record has come to its end.
+func (fx *Effects) Settle(r *persistence.Record, place int) { fx.batch.Settle(r, place) }
+
+// Return notes that the message of a place came back for the nth time.
+func (fx *Effects) Return(r *persistence.Record, place int, n uint32) { fx.batch.Return(r, place, n) }
+
+// Change notes a change of the definitions.
+func (fx *Effects) Change(c persistence.Change) { fx.batch.Change(c) }
+
+// Wait lets w be told when all that was noted since the last WakeAll is stored.
+func (fx *Effects) Wait(w persistence.Waiter, number uint64) { fx.batch.Wait(w, number) }
+
+// Pending reports whether there is anything to do but to store and to wake. It
+// is to be done first: a dead letter that is published into the same Effects is
+// stored with the end of its old place, or neither is.
 func (fx *Effects) Pending() bool {
 	return len(fx.dead) != 0 || len(fx.unused) != 0 || len(fx.cancelled) != 0
 }
 
-// WakeAll wakes what was noted and forgets it.
+// WakeAll hands what was noted to the store, then wakes whom it concerns, and
+// forgets both.
 func (fx *Effects) WakeAll() {
+	if !fx.batch.Empty() {
+		fx.flush()
+	}
 	for i, w := range fx.wakes {
 		w.Wake()
 		fx.wakes[i] = nil
 	}
 	fx.wakes = fx.wakes[:0]
+}
+
+// flush hands the batch to the store. Without a store there is nothing to wait
+// for, and nothing that could be stored: that would be a confirm without cause.
+func (fx *Effects) flush() {
+	if fx.store != nil {
+		fx.store.Write(&fx.batch)
+		return
+	}
+	b := &fx.batch
+	if len(b.Appends)+len(b.Settles)+len(b.Changes) > 0 {
+		panic("queue: something to be stored, and no store")
+	}
+	for _, w := range b.Waits {
+		w.Waiter.Done([]uint64{w.Number}, nil)
+	}
+	b.Reset()
 }
 
 // TakeDead returns the messages to dead-letter, in the order they died.

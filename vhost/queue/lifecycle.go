@@ -35,7 +35,7 @@ func (q *Queue) Ready(c *Consumer, fx *Effects) {
 	q.core.consumers.ready(c)
 	now := q.nowLocked(nil)
 	q.core.dispatch(now, fx)
-	q.rearmLocked(now)
+	q.afterLocked(now)
 }
 
 // Cancel takes a consumer out. What it has unacked stays with it until it is
@@ -57,7 +57,7 @@ func (q *Queue) Cancel(c *Consumer, fx *Effects) {
 		q.core.consumers.ready(next)
 		now := q.nowLocked(nil)
 		q.core.dispatch(now, fx)
-		q.rearmLocked(now)
+		q.afterLocked(now)
 	}
 	if len(q.core.consumers.all) > 0 {
 		return
@@ -83,7 +83,7 @@ func (q *Queue) Delete(ifUnused, ifEmpty bool, fx *Effects) (ready int, err erro
 		return 0, amqp.PreconditionFailed("queue '%s' in vhost '%s' in use", q.opts.Name, q.opts.VHost)
 	}
 	ready = q.core.ready.count
-	q.closeLocked(fx)
+	q.deleteLocked(fx)
 	return ready, nil
 }
 
@@ -98,24 +98,54 @@ func (q *Queue) DeleteUnused(fx *Effects) bool {
 	if !q.opts.AutoDelete && time.Since(q.lastUsed) < q.opts.Limits.Expires {
 		return false // it has been used since; its timer runs again
 	}
-	q.closeLocked(fx)
+	q.deleteLocked(fx)
 	return true
 }
 
-func (q *Queue) closeLocked(fx *Effects) {
+func (q *Queue) deleteLocked(fx *Effects) {
+	fx.cancelled = append(fx.cancelled, q.core.consumers.all...)
+	r := q.core.clear()
+	r.add(q.core.unacked.slots)
+	q.settleLocked(r, fx)
+	q.closeLocked()
+}
+
+// Close stops the queue's clocks and lets go of its memory, as at the end of the
+// broker: what is stored stays stored. Its consumers are not told. From then on
+// it is like a queue that was deleted.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closeLocked()
+	}
+}
+
+func (q *Queue) closeLocked() {
 	q.closed = true
 	for _, c := range q.core.consumers.all {
 		c.gone = true
-		fx.cancelled = append(fx.cancelled, c)
 	}
 	q.core.consumers = roster{}
-	q.core.purge()
+	q.core.clear()
 	q.core.unacked = unacked{}
 	if q.death != nil {
 		q.death.Stop()
 	}
 	if q.idle != nil {
 		q.idle.Stop()
+	}
+	if q.opts.Pager != nil {
+		q.pageLocked()
+		q.opts.Pager.leave(q)
+	}
+}
+
+// afterLocked ends whatever may have changed what is ready.
+func (q *Queue) afterLocked(now int64) {
+	q.rearmLocked(now)
+	if q.opts.Pager != nil {
+		q.pageLocked()
 	}
 }
 
@@ -147,7 +177,7 @@ func (q *Queue) expireHead() {
 		now := time.Now().UnixNano()
 		q.deathAt = 0
 		q.core.expire(now, &fx)
-		q.rearmLocked(now)
+		q.afterLocked(now)
 	}
 	q.mu.Unlock()
 	q.opts.Apply(&fx)

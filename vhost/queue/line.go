@@ -1,107 +1,71 @@
 package queue
 
-import "math/bits"
+import "slices"
 
 // line is the ready messages of one priority, in order: new ones at the end,
 // returned ones at the place that they had.
 type line struct {
 	fresh fifo
 	back  returned
+	// late holds what recovery found out of its turn, each fifo in order;
+	// nil otherwise.
+	late []*fifo
 }
 
-func (l *line) len() int { return l.fresh.count + len(l.back) }
+// fifos yields all fifos of the line, fresh last.
+func (l *line) fifos(yield func(*fifo) bool) {
+	for _, f := range l.late {
+		if !yield(f) {
+			return
+		}
+	}
+	yield(&l.fresh)
+}
+
+func (l *line) empty() bool { return l.fresh.count == 0 && len(l.back) == 0 && len(l.late) == 0 }
 
 // front returns the first in line, or nil. It is valid until the next call.
 func (l *line) front() *item {
-	f := l.fresh.front()
-	if len(l.back) > 0 && (f == nil || l.back[0].seq < f.seq) {
-		return &l.back[0]
-	}
-	return f
+	it, _ := l.first()
+	return it
 }
 
-// drop removes the first in line; there must be one.
-func (l *line) drop() {
-	f := l.fresh.front()
-	if len(l.back) > 0 && (f == nil || l.back[0].seq < f.seq) {
-		l.back.drop()
-		return
-	}
-	l.fresh.drop()
-}
-
-// lines is the ready messages of a queue: a line for each priority that has
-// been used, the highest served first. A queue without priorities has one.
-type lines struct {
-	zero   line      // priority 0, all that most queues have
-	levels []*line   // priorities 1 to len(levels), nil until used
-	used   [4]uint64 // bit p is set while priority p has messages
-	count  int       // ready messages
-}
-
-func newLines(maxPriority uint8) lines {
-	return lines{levels: make([]*line, maxPriority)}
-}
-
-// at returns the line for a message of that priority; one above the maximum
-// counts as the maximum.
-func (l *lines) at(priority uint8) (*line, uint8) {
-	p := min(int(priority), len(l.levels))
-	if p == 0 {
-		return &l.zero, 0
-	}
-	if l.levels[p-1] == nil {
-		l.levels[p-1] = new(line)
-	}
-	return l.levels[p-1], uint8(p)
-}
-
-func (l *lines) push(it item) {
-	ln, p := l.at(it.msg.Priority)
-	ln.fresh.push(it)
-	l.used[p>>6] |= 1 << (p & 63)
-	l.count++
-}
-
-func (l *lines) putBack(it item) {
-	ln, p := l.at(it.msg.Priority)
-	ln.back.push(it)
-	l.used[p>>6] |= 1 << (p & 63)
-	l.count++
-}
-
-// top returns the highest priority that has messages; there must be one.
-func (l *lines) top() uint8 {
-	for w := len(l.used) - 1; w >= 0; w-- {
-		if l.used[w] != 0 {
-			return uint8(w<<6 + bits.Len64(l.used[w]) - 1)
+// first returns the first in line and the fifo that it is in, which is nil for
+// one that came back.
+func (l *line) first() (*item, *fifo) {
+	it, from := l.fresh.front(), &l.fresh
+	if l.late != nil {
+		for _, f := range l.late {
+			if o := f.front(); it == nil || o.seq < it.seq {
+				it, from = o, f
+			}
 		}
 	}
-	return 0
-}
-
-func (l *lines) line(p uint8) *line {
-	if p == 0 {
-		return &l.zero
+	if len(l.back) > 0 && (it == nil || l.back[0].seq < it.seq) {
+		return &l.back[0], nil
 	}
-	return l.levels[p-1]
+	return it, from
 }
 
-// front returns what is delivered next, or nil. It is valid until the next call.
-func (l *lines) front() *item {
-	if l.count == 0 {
-		return nil
+// drop removes the first in line; there must be one, with its message. It
+// reports what fifo.drop does.
+func (l *line) drop() (ahead bool) {
+	_, from := l.first()
+	if from == nil {
+		l.back.drop()
+		return false
 	}
-	return l.line(l.top()).front()
+	ahead = from.drop()
+	if from.count == 0 && from != &l.fresh {
+		l.forget(from)
+	}
+	return ahead
 }
 
-// drop removes what front returned.
-func (l *lines) drop() {
-	p := l.top()
-	ln := l.line(p)
-	ln.drop()
-	l.count--
-	if ln.len() == 0 {
-		l.used[p>>6] &^= 1 << (p & 63)
+// forget lets go of a fifo that is empty for ever.
+func (l *line) forget(f *fifo) {
+	l.late = slices.DeleteFunc(l.late, func(o *fifo) bool { return o == f })
+	if len(l.late) == 0 {
+		l.late = nil
 	}
 }

@@ -16,9 +16,11 @@ type model struct {
 
 	ready     []modelMessage
 	consumers []*modelConsumer
+	past      []*modelConsumer // who have left, perhaps not with empty hands
 	active    *modelConsumer
 	getter    *modelConsumer
 	stamps    int
+	places    int
 	closed    bool
 	lastUsed  int64
 	counts    Counts
@@ -35,6 +37,7 @@ type modelMessage struct {
 	expires     int64 // 0: never
 	returns     uint32
 	redelivered bool
+	persistent  bool
 }
 
 type modelConsumer struct {
@@ -178,12 +181,12 @@ func (msg modelMessage) show(l Limits) string {
 		ShowReturns: l.CountDeliveries, Redelivered: msg.redelivered})
 }
 
-func (m *model) publish(name string, size int64, priority uint8, ttl int64) Outcome {
+func (m *model) publish(name string, size int64, priority uint8, ttl int64, persistent bool) Outcome {
 	if m.closed {
 		return Closed
 	}
 	m.expire("")
-	msg := modelMessage{name: name, size: size, priority: min(priority, m.limits.MaxPriority)}
+	msg := modelMessage{name: name, size: size, priority: min(priority, m.limits.MaxPriority), persistent: persistent}
 	if m.limits.Overflow != DropHead && m.over(int64(len(m.ready))+1, m.bytes()+size) {
 		if m.limits.Overflow == RejectPublishDLX {
 			m.kill(msg, MaxLen)
@@ -191,7 +194,8 @@ func (m *model) publish(name string, size int64, priority uint8, ttl int64) Outc
 		return Refused
 	}
 	m.counts.Published++
-	msg.place = int(m.counts.Published)
+	m.places++
+	msg.place = m.places
 	if ttl >= 0 {
 		msg.expires = m.now + ttl*int64(time.Millisecond)
 	}
@@ -235,6 +239,7 @@ func (m *model) cancel(c *modelConsumer) {
 		return
 	}
 	c.gone, c.waiting = true, false
+	m.past = append(m.past, c)
 	m.consumers = slices.DeleteFunc(m.consumers, func(o *modelConsumer) bool { return o == c })
 	if m.active == c {
 		m.active = nil
@@ -359,4 +364,36 @@ func (m *model) advance(d int64) {
 			m.close()
 		}
 	}
+}
+
+// restart is what a broker's end and start leave of a stored queue.
+func (m *model) restart() {
+	all := m.ready
+	for _, c := range m.everybody() {
+		all = append(all, c.unackedMessages()...)
+	}
+	*m = model{limits: m.limits, autoDelete: m.autoDelete, now: m.now, lastUsed: m.now,
+		getter: &modelConsumer{name: getter}, dead: m.dead}
+	for _, msg := range all {
+		if msg.persistent {
+			msg.redelivered = true
+			m.insert(msg)
+			m.places = max(m.places, msg.place)
+		}
+	}
+	m.expire("")
+}
+
+// everybody returns all who may have unacked messages.
+func (m *model) everybody() []*modelConsumer {
+	return append(slices.Concat(m.consumers, m.past), m.getter)
+}
+
+func (c *modelConsumer) unackedMessages() (all []modelMessage) {
+	for _, t := range c.tags {
+		if t.open {
+			all = append(all, t.modelMessage)
+		}
+	}
+	return all
 }

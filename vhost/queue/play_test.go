@@ -2,13 +2,15 @@ package queue
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // opSize is how many bytes of a program make one operation.
@@ -20,7 +22,8 @@ type op [opSize]byte
 // opNames are the operations; the more often one stands here, the more often
 // a random program does it.
 var opNames = strings.Fields("publish publish publish publish publish consume ready cancel close " +
-	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete")
+	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete " +
+	"pageout pageout pageout pageout write restart burst burst")
 
 func (o op) name() string { return opNames[int(o[0])%len(opNames)] }
 
@@ -28,6 +31,7 @@ func (o op) String() string { return fmt.Sprintf("%s %d %d %d", o.name(), o[1], 
 
 // play runs programs against a queue and the model at once.
 type play struct {
+	t     *testing.T
 	queue *Queue
 	fx    Effects
 	model *model
@@ -37,6 +41,7 @@ type play struct {
 
 	after      *aftermath
 	deliveries []string
+	storage    *storage
 }
 
 // actor is a consumer, real and in the model.
@@ -49,14 +54,12 @@ type actor struct {
 // difference between queue and model, and at which operation that was.
 func runProgram(t *testing.T, program []byte) (at int, err error) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &play{}
+		p := &play{t: t}
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("panic: %v", r)
 			}
-			if p.queue != nil {
-				p.queue.Delete(false, false, &p.fx)
-			}
+			p.shut()
 		}()
 		for at = 0; (at+1)*opSize <= len(program); at++ {
 			if err = p.step(op(program[at*opSize:])); err != nil {
@@ -87,12 +90,28 @@ func (p *play) open(o op) {
 	}
 	autoDelete := z&128 != 0 && z&3 == 1
 	p.after, p.deliveries = &aftermath{}, nil
-	p.queue = New(Options{VHost: "/", Name: "q", AutoDelete: autoDelete, Limits: l, Apply: p.after.carryOut})
+	p.shut()
+	p.storage = newStorage(p.t, x/72)
+	p.queue = New(p.storage.options(Options{VHost: "/", Name: "q", AutoDelete: autoDelete, Limits: l, Apply: p.after.carryOut}))
 	now := time.Now().UnixNano()
 	p.model = &model{limits: l, autoDelete: autoDelete, now: now, lastUsed: now,
 		getter: &modelConsumer{name: getter}}
+	p.enter()
+}
+
+// enter begins with nobody there.
+func (p *play) enter() {
 	p.get = &actor{&receiver{name: getter, consumer: &Consumer{}}, p.model.getter}
 	p.cast = [4]*actor{}
+}
+
+// shut ends what open began.
+func (p *play) shut() {
+	if p.queue != nil {
+		p.queue.Delete(false, false, &p.fx)
+		p.after.carryOut(&p.fx)
+		p.storage.close()
+	}
 }
 
 // step does one operation on both sides and compares them.
@@ -101,8 +120,25 @@ func (p *play) step(o op) error {
 		p.open(o)
 		return nil
 	}
+	if o.name() == "burst" {
+		for i := range o[1] % 40 {
+			if err := p.step(op{0, o[1] + i, o[2] + i*o[3]%5, o[3]}); err != nil {
+				return fmt.Errorf("%v, at %d: %w", o, i, err)
+			}
+		}
+		return nil
+	}
 	m, who := p.model, p.cast[o[1]%4]
 	var real, want any
+	// What is to be loaded is loaded after the effects are carried out, so that
+	// those of both come in order.
+	loads := []*sync.Mutex{&p.queue.loading}
+	if name := o.name(); name == "get" || name == "getnoack" || name == "advance" {
+		loads = nil
+	}
+	for _, mu := range loads {
+		mu.Lock()
+	}
 	switch o.name() {
 	case "publish":
 		real, want = p.publish(o)
@@ -111,7 +147,7 @@ func (p *play) step(o op) error {
 	case "getnoack", "get":
 		real, want = p.fetch(o.name() == "getnoack")
 	case "purge":
-		real, want = p.queue.Purge(), m.purge()
+		real, want = p.queue.Purge(&p.fx), m.purge()
 	case "declare":
 		p.queue.Touch()
 		m.lastUsed = m.now
@@ -122,6 +158,12 @@ func (p *play) step(o op) error {
 		<-time.After(d) // of the bubble's clock
 		synctest.Wait()
 		m.advance(int64(d))
+	case "pageout":
+		p.storage.pageOut(p.queue, o)
+	case "write":
+		p.storage.hold(o)
+	case "restart":
+		p.restart(o)
 	case "ack", "reject", "requeue", "again":
 		if o[1]%5 == 4 {
 			who = p.get
@@ -135,6 +177,10 @@ func (p *play) step(o op) error {
 		}
 	}
 	p.after.carryOut(&p.fx)
+	for _, mu := range loads {
+		mu.Unlock()
+	}
+	synctest.Wait()
 	if !reflect.DeepEqual(real, want) {
 		return fmt.Errorf("%v: queue says %v, model %v", o, real, want)
 	}
@@ -152,10 +198,14 @@ func (p *play) publish(o op) (real, want any) {
 		priority %= 5
 	}
 	m := message(name, int(size))
-	m.Priority = priority
+	m.Priority, m.Persistent = priority, o[2]&16 != 0
 	m.Expiration = []int64{-1, -1, -1, 0, 2, 5, 11}[o[2]%7]
-	out := p.queue.Publish(m, &p.fx)
-	return out, p.model.publish(name, int64(size), priority, m.Expiration)
+	var rec *persistence.Record
+	out := p.queue.Publish(m, &rec, &p.fx)
+	if rec != nil {
+		p.fx.Append(rec, nil, 0)
+	}
+	return out, p.model.publish(name, int64(size), priority, m.Expiration, m.Persistent)
 }
 
 func (p *play) consume(o op) (real, want any) {
@@ -223,7 +273,7 @@ func (p *play) settle(o op, a *actor) {
 	ids := a.real.release(tags)
 	switch verb {
 	case "ack":
-		p.queue.Ack(ids)
+		p.queue.Ack(ids, &p.fx)
 	case "reject":
 		p.queue.Reject(ids, &p.fx)
 	case "requeue":
@@ -241,13 +291,18 @@ func (p *play) settle(o op, a *actor) {
 }
 
 func (p *play) fetch(noAck bool) (real, want any) {
+	paged := p.queue.Stats().PagedOut > 0
 	d, left, ok := p.queue.Get(noAck, &p.fx)
+	msg, modelLeft, modelOK := p.model.get(noAck)
+	if paged {
+		modelLeft = left // what has died may be counted until it is loaded
+	}
 	if ok {
 		p.get.real.tags = append(p.get.real.tags, taken{d, !noAck})
 		real = fmt.Sprintf("%s, %d left", show(d), left)
 	}
-	if msg, left, ok := p.model.get(noAck); ok {
-		want = fmt.Sprintf("%s, %d left", msg.show(p.model.limits), left)
+	if modelOK {
+		want = fmt.Sprintf("%s, %d left", msg.show(p.model.limits), modelLeft)
 	}
 	return real, want
 }
@@ -263,8 +318,9 @@ func (p *play) remove(o op) (real, want any) {
 
 // compare holds everything that shows against the model.
 func (p *play) compare() error {
-	m := p.model
-	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Consumers: len(m.consumers), Counts: m.counts}
+	m, stats := p.model, p.queue.Stats()
+	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Consumers: len(m.consumers), Counts: m.counts,
+		PagedOut: stats.PagedOut} // the model knows nothing of it
 	var ready, consumers []string
 	for _, msg := range m.ready {
 		ready = append(ready, msg.name)
@@ -297,7 +353,7 @@ func (p *play) compare() error {
 		{"cancelled", cancelled, m.cancelled},
 		{"ready", inLine(p.queue), ready},
 		{"consumers", present, consumers},
-		{"stats", p.queue.Stats(), want},
+		{"stats", stats, want},
 	} {
 		if !reflect.DeepEqual(pair.real, pair.want) {
 			return fmt.Errorf("%s: queue has\n%+v, model\n%+v", pair.what, pair.real, pair.want)
@@ -305,71 +361,8 @@ func (p *play) compare() error {
 	}
 	p.deliveries = nil
 	m.deliveries, m.dead, m.cancelled = nil, nil, nil
+	if err := p.storage.compare(p.queue, m); err != nil {
+		return err
+	}
 	return invariants(p.queue)
-}
-
-// randomProgram makes the program of a seed.
-func randomProgram(seed uint64, steps int) []byte {
-	r := rand.New(rand.NewPCG(seed, 0))
-	program := make([]byte, steps*opSize)
-	for i := range program {
-		program[i] = byte(r.Uint32())
-	}
-	return program
-}
-
-// shrink leaves out operations for as long as the program still fails.
-func shrink(t *testing.T, program []byte) []byte {
-	for n := len(program) / opSize / 2; n > 0; {
-		smaller := false
-		for at := 0; at+n*opSize <= len(program); {
-			try := slices.Delete(slices.Clone(program), at, at+n*opSize)
-			if _, err := runProgram(t, try); err != nil {
-				program, smaller = try, true
-			} else {
-				at += n * opSize
-			}
-		}
-		if !smaller {
-			n /= 2
-		}
-	}
-	return program
-}
-
-// fail reports a program that fails, in the shortest form that was found.
-func fail(t *testing.T, program []byte, at int) {
-	t.Helper()
-	program = shrink(t, program[:min(len(program), (at+1)*opSize)])
-	_, err := runProgram(t, program)
-	var b strings.Builder
-	for i := 0; i < len(program); i += opSize {
-		fmt.Fprintf(&b, "  %v\n", op(program[i:]))
-	}
-	t.Fatalf("%v\nprogram:\n%sas bytes: %q", err, b.String(), program)
-}
-
-// TestModel plays random programs, the same ones each time.
-func TestModel(t *testing.T) {
-	const seeds, steps = 120, 1000
-	for seed := range uint64(seeds) {
-		program := randomProgram(seed, steps)
-		if at, err := runProgram(t, program); err != nil {
-			t.Logf("seed %d, operation %d", seed, at)
-			fail(t, program, at)
-		}
-	}
-}
-
-// FuzzModel reads programs from the fuzzer's bytes.
-func FuzzModel(f *testing.F) {
-	for seed := range uint64(8) {
-		f.Add(randomProgram(1000+seed, 50))
-	}
-	f.Fuzz(func(t *testing.T, program []byte) {
-		program = program[:min(len(program), 400*opSize)]
-		if at, err := runProgram(t, program); err != nil {
-			fail(t, program, at)
-		}
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // Options describe a queue. What a declare says is here as it was said, to be
@@ -17,6 +18,14 @@ type Options struct {
 	Owner     uint64
 	Arguments amqp.Table
 	Limits    Limits
+	// ID names the queue in Store; persistent messages are then stored. 0 for a
+	// queue whose messages do not outlive the broker.
+	ID persistence.QueueID
+	// Store keeps messages; nil if nothing is stored.
+	Store persistence.Store
+	// Pager takes messages out of memory and brings them back, by way of Store,
+	// which must be the pager's; nil if all stay in memory.
+	Pager *Pager
 	// Apply carries out the effects of what happens by the clock alone; nil
 	// wakes and no more.
 	Apply func(*Effects)
@@ -27,6 +36,8 @@ type Options struct {
 type Queue struct {
 	opts Options // immutable
 
+	loading sync.Mutex // held while messages come back from the store; before mu
+
 	mu   sync.Mutex
 	core core
 	// guarded by mu
@@ -35,6 +46,8 @@ type Queue struct {
 	deathAt  int64       // when it fires, 0 while it is stopped
 	idle     *time.Timer // runs while x-expires is set and nobody consumes
 	lastUsed time.Time
+	recovery *recovery // until Recovered
+	paging   paging
 }
 
 // New returns an empty queue.
@@ -44,6 +57,14 @@ func New(o Options) *Queue {
 	}
 	q := &Queue{opts: o, lastUsed: time.Now()}
 	q.core.owner = q
+	q.core.id, q.core.store = o.ID, o.Store
+	if o.Pager != nil {
+		q.core.store = o.Pager.store
+		o.Pager.enter(q)
+	}
+	if q.core.store == nil {
+		q.core.id = 0
+	}
 	q.core.limits = o.Limits
 	q.core.ready = newLines(o.Limits.MaxPriority)
 	q.core.consumers.single = o.Limits.SingleActive
@@ -61,16 +82,19 @@ func (q *Queue) Name() string { return q.opts.Name }
 // Options returns what the queue was made with.
 func (q *Queue) Options() Options { return q.opts }
 
-// Publish adds a message and hands on what can be handed on.
-func (q *Queue) Publish(m *amqp.Message, fx *Effects) Outcome {
+// Publish adds a message and hands on what can be handed on. A queue that is
+// stored gives a persistent message, if it accepts it, a place in *rec, and makes
+// the record if *rec is nil: the caller gives the same rec to all queues of the
+// message and then, if there is a record, notes it with [Effects.Append].
+func (q *Queue) Publish(m *amqp.Message, rec **persistence.Record, fx *Effects) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return Closed
 	}
 	now := q.nowLocked(m)
-	out := q.core.publish(m, now, fx)
-	q.rearmLocked(now)
+	out := q.core.publish(m, rec, now, fx)
+	q.afterLocked(now)
 	return out
 }
 
@@ -84,7 +108,7 @@ func (q *Queue) nowLocked(m *amqp.Message) int64 {
 }
 
 // Get takes the first ready message for basic.get and returns how many stay
-// ready. ok is false if there is none.
+// ready. ok is false if there is none, or if it cannot be read from the store.
 func (q *Queue) Get(noAck bool, fx *Effects) (d Delivery, left int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,15 +117,24 @@ func (q *Queue) Get(noAck bool, fx *Effects) (d Delivery, left int, ok bool) {
 	}
 	q.lastUsed = time.Now()
 	now := q.nowLocked(nil)
-	d, ok = q.core.get(noAck, now, fx)
-	q.rearmLocked(now)
+	d, ok, away := q.core.get(noAck, now, fx)
+	for away {
+		q.mu.Unlock()
+		err := q.loadAndLock(fx)
+		if err != nil || q.closed {
+			break
+		}
+		now = q.nowLocked(nil)
+		d, ok, away = q.core.get(noAck, now, fx)
+	}
+	q.afterLocked(now)
 	return d, q.core.ready.count, ok
 }
 
 // Ack settles deliveries for good.
-func (q *Queue) Ack(ids []ID) {
+func (q *Queue) Ack(ids []ID, fx *Effects) {
 	q.mu.Lock()
-	q.core.ack(ids)
+	q.core.ack(ids, fx)
 	q.mu.Unlock()
 }
 
@@ -125,20 +158,7 @@ func (q *Queue) Requeue(ids []ID, fx *Effects) {
 	q.core.requeue(ids, fx)
 	now := q.nowLocked(nil)
 	q.core.dispatch(now, fx)
-	q.rearmLocked(now)
-}
-
-// Purge drops the ready messages and returns how many that were. Unacked ones
-// stay [1.7.2.7].
-func (q *Queue) Purge() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return 0
-	}
-	n := q.core.purge()
-	q.rearmLocked(0)
-	return n
+	q.afterLocked(now)
 }
 
 // Touch renews an expiring queue, as a declare does.

@@ -20,17 +20,17 @@ func TestCoreWithoutTimer(t *testing.T) {
 	limits := NoLimits()
 	limits.TTL, limits.MaxLength, limits.Overflow, limits.DeadLetter = 10, 1, RejectPublish, true
 	c := &core{limits: limits}
-	if out := c.publish(message("a", 1), 100, &fx); out != Accepted {
+	if out := c.publish(message("a", 1), nil, 100, &fx); out != Accepted {
 		t.Fatalf("a: outcome %d", out)
 	}
-	if d, ok := c.get(true, 110, &fx); ok {
+	if d, ok, _ := c.get(true, 110, &fx); ok {
 		t.Errorf("get at the time of death returned %s", d.Message.RoutingKey)
 	}
-	c.publish(message("b", 1), 200, &fx)
-	if out := c.publish(message("c", 1), 209, &fx); out != Refused {
+	c.publish(message("b", 1), nil, 200, &fx)
+	if out := c.publish(message("c", 1), nil, 209, &fx); out != Refused {
 		t.Errorf("c while b lives: outcome %d", out)
 	}
-	if out := c.publish(message("d", 1), 210, &fx); out != Accepted {
+	if out := c.publish(message("d", 1), nil, 210, &fx); out != Accepted {
 		t.Errorf("d when b is dead: outcome %d", out)
 	}
 	var dead []string
@@ -49,7 +49,7 @@ func TestTimerFiresEarly(t *testing.T) {
 		limits := NoLimits()
 		limits.TTL = 10 * time.Millisecond
 		q := New(Options{Limits: limits})
-		q.Publish(message("a", 1), &fx)
+		q.Publish(message("a", 1), nil, &fx)
 		q.death.Stop()
 		q.expireHead()
 		if n := q.Stats().Ready; n != 1 {
@@ -118,10 +118,10 @@ func usedAgain(t *testing.T, o Options) {
 	}
 }
 
-// TestLongQueue goes over the sizes at which chunks, heap and slots grow,
+// TestLongQueue goes over the sizes at which segments, heap and slots grow,
 // shrink and are let go.
 func TestLongQueue(t *testing.T) {
-	const n = 5 * chunkMax
+	const n = 5 * segmentMax
 	random := rand.New(rand.NewPCG(1, 2))
 	var fx Effects
 	q := New(Options{Limits: NoLimits()})
@@ -129,16 +129,16 @@ func TestLongQueue(t *testing.T) {
 		var want []string
 		for i := range n {
 			want = append(want, fmt.Sprintf("%d-%d", round, i))
-			q.Publish(message(want[i], 1), &fx)
+			q.Publish(message(want[i], 1), nil, &fx)
 		}
 		var ids []ID
 		for range n - 10 {
 			d, _, _ := q.Get(false, &fx)
 			ids = append(ids, d.ID)
 		}
-		for c := q.core.ready.zero.fresh.head; c != nil; c = c.next {
-			if len(c.items) > chunkMax {
-				t.Fatalf("a chunk of %d items", len(c.items))
+		for s := q.core.ready.zero.fresh.head; s != nil; s = s.next {
+			if len(s.items) > segmentMax {
+				t.Fatalf("a segment of %d items", len(s.items))
 			}
 		}
 		random.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
@@ -164,7 +164,7 @@ func TestLongQueue(t *testing.T) {
 				t.Fatalf("round %d: delivery %d is %s, redelivered %v; want %s", round, i, got, d.Redelivered, want)
 			}
 		}
-		q.Ack(r.release(r.open()))
+		q.Ack(r.release(r.open()), &fx)
 		q.Cancel(c, &fx)
 		if st := q.Stats(); st.Ready+st.Unacked != 0 || st.ReadyBytes+st.UnackedBytes != 0 {
 			t.Fatalf("round %d: left %+v", round, st)
@@ -177,7 +177,7 @@ func TestLongQueue(t *testing.T) {
 
 // A queue keeps nothing alive of what has left it.
 func TestQueueLetsGoOfMessages(t *testing.T) {
-	const n = 3 * chunkMin
+	const n = 3 * segmentMin
 	take := func(q *Queue, fx *Effects) (ids []ID) {
 		for range n {
 			d, _, _ := q.Get(false, fx)
@@ -194,16 +194,16 @@ func TestQueueLetsGoOfMessages(t *testing.T) {
 				q.Get(true, fx)
 			}
 		}},
-		{"acked", func(q *Queue, fx *Effects) { q.Ack(take(q, fx)) }},
+		{"acked", func(q *Queue, fx *Effects) { q.Ack(take(q, fx), fx) }},
 		{"rejected", func(q *Queue, fx *Effects) { q.Reject(take(q, fx), fx) }},
 		{"requeued and acked", func(q *Queue, fx *Effects) {
 			q.Requeue(take(q, fx), fx)
-			q.Ack(take(q, fx))
+			q.Ack(take(q, fx), fx)
 		}},
-		{"purged", func(q *Queue, fx *Effects) { q.Purge() }},
+		{"purged", func(q *Queue, fx *Effects) { q.Purge(fx) }},
 		{"deleted", func(q *Queue, fx *Effects) {
 			take(q, fx)
-			q.Publish(message("m", 1), fx)
+			q.Publish(message("m", 1), nil, fx)
 			q.Delete(false, false, fx)
 		}},
 	} {
@@ -213,7 +213,7 @@ func TestQueueLetsGoOfMessages(t *testing.T) {
 		for range n {
 			m := message("m", 1)
 			held = append(held, weak.Make(m))
-			q.Publish(m, &fx)
+			q.Publish(m, nil, &fx)
 		}
 		c.empty(q, &fx)
 		runtime.GC()
@@ -237,9 +237,9 @@ func TestQueueLetsGoOfConsumers(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Ready(c, &fx)
-		q.Publish(message("m", 1), &fx)
+		q.Publish(message("m", 1), nil, &fx)
 		q.Cancel(c, &fx)
-		q.Ack(r.release(r.open()))
+		q.Ack(r.release(r.open()), &fx)
 		fx.WakeAll()
 		return weak.Make(r)
 	}()

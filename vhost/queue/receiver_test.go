@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,11 @@ func (r *receiver) Offer(d Delivery, fx *Effects) bool {
 	return true
 }
 
-func (r *receiver) Wake() { r.wakes++ }
+func (r *receiver) Wake() {
+	r.mu.Lock()
+	r.wakes++
+	r.mu.Unlock()
+}
 
 func (r *receiver) takeLocked(d Delivery) {
 	r.tags = append(r.tags, taken{d, !r.noAck})
@@ -129,24 +134,47 @@ func message(name string, size int) *amqp.Message {
 	return m
 }
 
+// held is an item, and the name of its message wherever that is.
+type held struct {
+	item
+	name string
+}
+
+// items returns what is in a line, in order.
+func (c *core) items(ln *line) (out []held) {
+	for i := range ln.back {
+		out = append(out, held{ln.back[i], ln.back[i].msg.RoutingKey})
+	}
+	for f := range ln.fifos {
+		for s := f.head; s != nil; s = s.next {
+			if s.packed == nil {
+				for i := range s.items[s.first:s.end] {
+					it := s.items[s.first+i]
+					out = append(out, held{it, it.msg.RoutingKey})
+				}
+				continue
+			}
+			for p := range unpack(s.packed, s.count()) {
+				it := p.item()
+				it.rec = p.record(nil, c.id)
+				out = append(out, held{it, c.store.(*fakeStore).name(p.ref)})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b held) int { return cmp.Compare(a.seq, b.seq) })
+	return out
+}
+
 // inLine returns the names of the ready messages in the order in which they
 // would be served.
 func inLine(q *Queue) (names []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := &q.core.ready
-	for p := len(l.levels); p >= 0; p-- {
-		ln := l.line(uint8(p))
-		if ln == nil {
-			continue
-		}
-		items := slices.Clone(ln.back)
-		for it := range ln.fresh.all {
-			items = append(items, *it)
-		}
-		slices.SortFunc(items, func(a, b item) int { return int(a.seq) - int(b.seq) })
-		for _, it := range items {
-			names = append(names, it.msg.RoutingKey)
+	for p := len(q.core.ready.levels); p >= 0; p-- {
+		if ln := q.core.ready.line(uint8(p)); ln != nil {
+			for _, it := range q.core.items(ln) {
+				names = append(names, it.name)
+			}
 		}
 	}
 	return names

@@ -11,13 +11,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // TestScripts runs the files of testdata/queue. A line "== title" begins a case,
 // which has a clock of its own; then a command a line, and after "=>" what it
 // must answer, nothing if that is left out:
 //
-//	queue [auto-delete] [dead-letter] [single-active] [count-deliveries] [ttl=ms]
+//	queue [stored] [auto-delete] [dead-letter] [single-active] [count-deliveries] [ttl=ms]
 //	      [expires=ms] [max-length=n] [max-bytes=n] [max-priority=n]
 //	      [delivery-limit=n] [overflow=drop-head|reject-publish|reject-publish-dlx]
 //	publish NAME... [persistent] [ttl=ms] [priority=n] [size=bytes]  => refused, closed
@@ -30,9 +32,15 @@ import (
 //	      it was last asked, and a case must have asked about all in the end)
 //	want ready NAME...; want unacked n; want bytes ready=n unacked=n
 //	want consumers C...; want counts COUNTER=n...; want open; want closed
+//	want stored NAME... (what the store has of a stored queue); restart (of a
+//	      broker with a stored queue); page-out
 //
 // A delivery's name has a star if it is redelivered, and how often it came back
 // if the queue counts deliveries. "asleep" is a consumer that is not ready yet.
+//
+// Each case is played three times: as it is, with a pager that takes all that it
+// can out of memory after each line, and so with a queue that is stored and all
+// messages persistent. Nobody must notice.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/queue/*.txt")
 	if err != nil || len(files) == 0 {
@@ -41,9 +49,11 @@ func TestScripts(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			for _, c := range readScript(t, file) {
-				t.Run(c.title, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { c.run(t, file) })
-				})
+				for _, paged := range []string{"", ", paged out", ", stored and paged out"} {
+					t.Run(c.title+paged, func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { c.run(t, file, paged) })
+					})
+				}
 			}
 		})
 	}
@@ -91,17 +101,27 @@ func readScript(t *testing.T, file string) (cases []*scriptCase) {
 	return cases
 }
 
-func (c *scriptCase) run(t *testing.T, file string) {
-	s := &stage{receivers: map[string]*receiver{}}
+func (c *scriptCase) run(t *testing.T, file, paged string) {
+	s := &stage{t: t, receivers: map[string]*receiver{}, paged: paged != "", persistent: strings.Contains(paged, "stored")}
+	defer s.shut()
 	for _, line := range c.lines {
 		s.err = nil
 		got := s.do(line.words)
+		synctest.Wait()
+		if s.paged && s.queue != nil {
+			s.storage.pageOut(s.queue, everything)
+		}
 		want := line.want
 		if line.words[0] == "want" {
 			got, want = s.look(line.words[1:])
 		}
 		if s.err != nil {
 			t.Fatalf("%s:%d: %s: %v", file, line.number, strings.Join(line.words, " "), s.err)
+		}
+		if s.paged && line.words[0] == "get" {
+			// What has died may be counted as left until it is loaded.
+			got, _, _ = strings.Cut(got, ",")
+			want, _, _ = strings.Cut(want, ",")
 		}
 		if got != want {
 			t.Fatalf("%s:%d: %s\n got: %s\nwant: %s", file, line.number, strings.Join(line.words, " "), got, want)
@@ -118,19 +138,34 @@ func (c *scriptCase) run(t *testing.T, file string) {
 	if dead, cancelled := s.after.news(); dead != nil || cancelled != nil {
 		t.Errorf("%s: %s: dead letters %v and cancelled %v, which nothing asked about", file, c.title, dead, cancelled)
 	}
-	s.queue.Delete(false, false, &s.fx)
 }
+
+// shut ends what open began.
+func (s *stage) shut() {
+	if s.queue != nil {
+		s.queue.Delete(false, false, &s.fx)
+		s.after.carryOut(&s.fx)
+		s.storage.close()
+	}
+}
+
+// everything asks storage.pageOut for all it can do.
+var everything = op{0, 255, 0, 1}
 
 // getter is the receiver that basic.get's deliveries go to.
 const getter = "get"
 
 // stage is a queue and those around it while a script runs.
 type stage struct {
-	queue     *Queue
-	fx        Effects
-	receivers map[string]*receiver
-	after     aftermath
-	err       error // in the script itself
+	t          *testing.T
+	paged      bool // out after each command
+	persistent bool // are all messages, in a stored queue
+	storage    *storage
+	queue      *Queue
+	fx         Effects
+	receivers  map[string]*receiver
+	after      aftermath
+	err        error // in the script itself
 }
 
 // options splits words into names and key=value pairs.
@@ -166,6 +201,13 @@ func (s *stage) receiver(name string) *receiver {
 // do carries out one command and returns its result, "" if there is nothing
 // to say.
 func (s *stage) do(words []string) string {
+	if s.queue != nil && words[0] != "get" && words[0] != "advance" {
+		// Messages are loaded after the effects are carried out, so that those
+		// of both come in order.
+		q := s.queue
+		q.loading.Lock()
+		defer q.loading.Unlock()
+	}
 	defer func() { s.after.carryOut(&s.fx) }()
 	args := words[1:]
 	switch words[0] {
@@ -187,9 +229,13 @@ func (s *stage) do(words []string) string {
 	case "get":
 		return s.get(len(args) > 0 && args[0] == "noack")
 	case "purge":
-		return fmt.Sprint(s.queue.Purge())
+		return fmt.Sprint(s.queue.Purge(&s.fx))
 	case "declare":
 		s.queue.Touch()
+	case "restart":
+		s.queue = s.storage.restart(s.queue, nil)
+	case "page-out":
+		s.storage.pageOut(s.queue, everything)
 	case "delete":
 		return s.remove(args)
 	case "advance":
@@ -207,9 +253,18 @@ func (s *stage) do(words []string) string {
 
 func (s *stage) open(args []string) {
 	o := Options{VHost: "/", Name: "q", Limits: NoLimits(), Apply: s.after.carryOut}
+	kind := byte(0)
+	switch {
+	case s.persistent:
+		kind = 1
+	case s.paged:
+		kind = 2
+	}
 	names, opts := options(args)
 	for _, name := range names {
 		switch name {
+		case "stored":
+			s.persistent, kind = false, 1 // the script says which
 		case "auto-delete":
 			o.AutoDelete = true
 		case "dead-letter":
@@ -244,7 +299,9 @@ func (s *stage) open(args []string) {
 			s.err = fmt.Errorf("no such option: %s", k)
 		}
 	}
-	s.queue = New(o)
+	s.shut()
+	s.storage = newStorage(s.t, kind)
+	s.queue = New(s.storage.options(o))
 }
 
 func (s *stage) publish(args []string) string {
@@ -259,15 +316,19 @@ func (s *stage) publish(args []string) string {
 			continue
 		}
 		m := message(name, int(size))
-		m.Persistent = names[len(names)-1] == "persistent"
+		m.Persistent = names[len(names)-1] == "persistent" || s.persistent
 		if v, ok := opts["ttl"]; ok {
 			m.Expiration = s.number(v)
 		}
 		if v, ok := opts["priority"]; ok {
 			m.Priority = uint8(s.number(v))
 		}
-		if out := s.queue.Publish(m, &s.fx); out != Accepted {
+		var rec *persistence.Record
+		if out := s.queue.Publish(m, &rec, &s.fx); out != Accepted {
 			outcomes = append(outcomes, []string{"accepted", "refused", "closed"}[out])
+		}
+		if rec != nil {
+			s.fx.Append(rec, nil, 0)
 		}
 	}
 	return strings.Join(outcomes, " ")
@@ -330,7 +391,7 @@ func (s *stage) settle(verb string, r *receiver, args []string) {
 	ids := r.release(tags)
 	switch {
 	case verb == "ack":
-		s.queue.Ack(ids)
+		s.queue.Ack(ids, &s.fx)
 	case requeue:
 		s.queue.Requeue(ids, &s.fx)
 	default:
@@ -390,6 +451,8 @@ func (s *stage) look(args []string) (got, want string) {
 	switch args[0] {
 	case "ready":
 		return strings.Join(inLine(s.queue), " "), want
+	case "stored":
+		return strings.Join(s.storage.names(), " "), want
 	case "unacked":
 		return fmt.Sprint(st.Unacked), want
 	case "bytes":

@@ -3,7 +3,9 @@ package queue
 // Stats is a queue at one moment.
 type Stats struct {
 	Ready, Unacked, Consumers int
-	ReadyBytes, UnackedBytes  int64
+	// PagedOut messages are ready and in the store only.
+	PagedOut                 int
+	ReadyBytes, UnackedBytes int64
 	Counts
 }
 
@@ -13,7 +15,7 @@ func (q *Queue) Stats() Stats {
 	defer q.mu.Unlock()
 	return Stats{
 		Ready: q.core.ready.count, Unacked: q.core.unacked.count,
-		Consumers:  len(q.core.consumers.all),
+		Consumers: len(q.core.consumers.all), PagedOut: q.core.away,
 		ReadyBytes: q.core.bytes, UnackedBytes: q.core.unacked.bytes,
 		Counts: q.core.counts,
 	}

@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
 )
 
 const (
@@ -24,6 +26,8 @@ type stress struct {
 	t       *testing.T
 	requeue bool // some deliveries come back
 	leave   bool // consumers leave and come back
+	store   *fakeStore
+	pager   *Pager // nil if all stays in memory
 	queues  []*Queue
 	settled []atomic.Int32 // by index
 	left    atomic.Int64   // messages to be settled
@@ -36,6 +40,8 @@ func TestStress(t *testing.T) {
 		requeue, leave bool
 		set            func(*Limits)
 		ttl            int64 // ms, of every fifth message
+		high           int64 // KiB of memory, 0 without a pager
+		stored         bool  // queues; every third message is persistent
 	}{
 		{name: "in order", ttl: -1},
 		{name: "requeue", requeue: true, ttl: -1},
@@ -47,6 +53,13 @@ func TestStress(t *testing.T) {
 		{name: "reject-publish", ttl: -1, set: func(l *Limits) {
 			l.MaxLength, l.Overflow = 20, RejectPublishDLX
 		}},
+		{name: "stored", requeue: true, leave: true, ttl: 1, stored: true},
+		{name: "paged", ttl: -1, high: 100},
+		{name: "paged, come and go", requeue: true, leave: true, ttl: -1, high: 100},
+		{name: "paged and stored", ttl: -1, high: 100, stored: true},
+		{name: "paged and stored, come and go", requeue: true, leave: true, ttl: 1, high: 100, stored: true},
+		{name: "paged, priority", requeue: true, ttl: -1, high: 100, stored: true, set: func(l *Limits) { l.MaxPriority = 9 }},
+		{name: "paged, drop-head", requeue: true, ttl: 1, high: 10, stored: true, set: func(l *Limits) { l.MaxLength = 500 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			limits := NoLimits()
@@ -55,24 +68,37 @@ func TestStress(t *testing.T) {
 				c.set(&limits)
 			}
 			s := &stress{t: t, requeue: c.requeue, leave: c.leave, done: make(chan struct{})}
-			s.run(limits, c.ttl)
+			s.store = newFakeStore(t)
+			if c.high > 0 {
+				s.pager = NewPager(s.store, c.high<<10, c.high<<9)
+			}
+			s.run(limits, c.ttl, c.stored)
 		})
 	}
 }
 
-func (s *stress) run(limits Limits, ttl int64) {
+func (s *stress) run(limits Limits, ttl int64, stored bool) {
 	total := stressQueues * stressPublishers * stressMessages
 	s.settled = make([]atomic.Int32, total)
 	s.left.Store(int64(total))
 	for i := range stressQueues {
-		s.queues = append(s.queues, New(Options{Name: fmt.Sprint(i), Limits: limits, Apply: s.carryOut}))
+		o := Options{Name: fmt.Sprint(i), Limits: limits, Apply: s.carryOut, Store: s.store, Pager: s.pager}
+		if stored {
+			o.ID = persistence.QueueID(s.store.NewID())
+		}
+		s.queues = append(s.queues, New(o))
 	}
-	var all sync.WaitGroup
+	var all, publishers sync.WaitGroup
+	for i := range stressPublishers {
+		publishers.Go(func() { s.publish(i, ttl) })
+	}
+	if s.pager != nil {
+		publishers.Wait() // so that there is a backlog
+	}
+	s.store.setHeld(true)
+	all.Go(s.write)
 	for i := range stressSessions {
 		all.Go(newSession(s, uint64(i)).run)
-	}
-	for i := range stressPublishers {
-		all.Go(func() { s.publish(i, ttl) })
 	}
 	all.Go(s.takeSome)
 	select {
@@ -83,7 +109,27 @@ func (s *stress) run(limits Limits, ttl int64) {
 		}
 		s.t.Fatalf("%d of %d messages not settled after a minute", s.left.Load(), total)
 	}
+	publishers.Wait()
 	all.Wait()
+	s.check()
+}
+
+// write lets the store write now and then.
+func (s *stress) write() {
+	for {
+		select {
+		case <-s.done:
+			s.store.setHeld(false)
+			return
+		default:
+			s.store.write()
+			runtime.Gosched()
+		}
+	}
+}
+
+// check looks at what is left when all is settled.
+func (s *stress) check() {
 	for i := range s.settled {
 		if n := s.settled[i].Load(); n != 1 {
 			s.t.Errorf("message %d was settled %d times", i, n)
@@ -97,6 +143,13 @@ func (s *stress) run(limits Limits, ttl int64) {
 			s.t.Errorf("queue %s: %v", q.Name(), err)
 		}
 		q.Delete(false, false, &Effects{})
+	}
+	if s.pager != nil {
+		s.pager.Close()
+		s.t.Logf("%d times read", s.store.reads)
+	}
+	if seqs, others := s.store.live(0); len(seqs)+others > 0 {
+		s.t.Errorf("%d places in the store are not settled", len(seqs)+others)
 	}
 }
 
@@ -125,11 +178,15 @@ func (s *stress) publish(publisher int, ttl int64) {
 			m := message("", 0)
 			m.AppendBody(binary.BigEndian.AppendUint32(nil,
 				uint32((i*stressPublishers+publisher)*stressMessages+n)))
-			m.Priority = uint8(n % 11)
+			m.Priority, m.Persistent = uint8(n%11), n%3 == 0
 			if n%5 == 0 {
 				m.Expiration = ttl
 			}
-			q.Publish(m, &fx)
+			var rec *persistence.Record
+			q.Publish(m, &rec, &fx)
+			if rec != nil {
+				fx.Append(rec, nil, 0)
+			}
 		}
 		if n%7 == 0 {
 			s.carryOut(&fx)
@@ -151,7 +208,7 @@ func (s *stress) takeSome() {
 		case n%3 == 1 && s.requeue:
 			q.Requeue([]ID{d.ID}, &fx)
 		default:
-			q.Ack([]ID{d.ID})
+			q.Ack([]ID{d.ID}, &fx)
 			s.settle(d.Message)
 		}
 		s.carryOut(&fx)
@@ -318,7 +375,7 @@ func (x *session) answer(got []arrival, fx *Effects) {
 		case verb == 1:
 			q.Reject(ids, fx)
 		default:
-			q.Ack(ids)
+			q.Ack(ids, fx)
 			for _, m := range messages {
 				x.stress.settle(m)
 			}
@@ -358,7 +415,7 @@ func TestDeleteWhileInUse(t *testing.T) {
 		for range cap(begun) {
 			all.Go(func() {
 				var fx Effects
-				for n := 0; q.Publish(message("m", 1), &fx) == Accepted; n++ {
+				for n := 0; q.Publish(message("m", 1), nil, &fx) == Accepted; n++ {
 					accepted.Add(1)
 					if n == 100 {
 						begun <- struct{}{}

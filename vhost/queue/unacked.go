@@ -27,40 +27,44 @@ type outstanding struct {
 // slotsKept is how many slots an empty table keeps.
 const slotsKept = 1024
 
-func (u *unacked) put(it item, c *Consumer) ID {
+func (u *unacked) put(it *item, c *Consumer) ID {
 	u.turn++
-	out := outstanding{it, u.turn, c}
 	var slot uint32
 	if n := len(u.free); n > 0 {
 		slot = u.free[n-1]
 		u.free = u.free[:n-1]
-		u.slots[slot] = out
 	} else {
 		slot = uint32(len(u.slots))
-		u.slots = append(u.slots, out)
+		u.slots = append(u.slots, outstanding{})
 	}
+	s := &u.slots[slot]
+	s.item, s.turn, s.consumer = *it, u.turn, c
 	u.count++
-	u.bytes += it.msg.Size()
+	u.bytes += int64(it.size)
 	return ID{slot: slot, turn: u.turn}
 }
 
-// take removes and returns a delivery; ok is false if it is not there.
-func (u *unacked) take(id ID) (it item, c *Consumer, ok bool) {
+// find returns a delivery, or nil if it is not there. It is valid until remove.
+func (u *unacked) find(id ID) *outstanding {
 	if int(id.slot) >= len(u.slots) {
-		return item{}, nil, false
+		return nil
 	}
 	s := &u.slots[id.slot]
 	if s.msg == nil || s.turn != id.turn {
-		return item{}, nil, false
+		return nil
 	}
-	it, c = s.item, s.consumer
-	*s = outstanding{}
+	return s
+}
+
+// remove takes out a delivery that was found.
+func (u *unacked) remove(id ID) {
+	s := &u.slots[id.slot]
 	u.count--
-	u.bytes -= it.msg.Size()
+	u.bytes -= int64(s.size)
+	*s = outstanding{}
 	if u.count == 0 && len(u.slots) > slotsKept {
 		u.slots, u.free = nil, nil
 	} else {
 		u.free = append(u.free, id.slot)
 	}
-	return it, c, true
 }
