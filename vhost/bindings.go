@@ -13,14 +13,16 @@ type end struct {
 }
 
 // BindQueue binds a queue to an exchange; a binding that exists is left as it
-// is. Errors: 403 for the default exchange, 404 if one of them does not exist
+// is. One of a durable queue and a durable exchange is in the store when it
+// returns. Errors: 403 for the default exchange, 404 if one of them does not exist
 // (the exchange is looked for first), 405 if the queue is exclusive to another
 // connection, 406 for arguments that the exchange cannot use.
 func (v *VHost) BindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
 	return v.bindTo(exchange, end{name: cleanName(queue), conn: conn}, key, args)
 }
 
-// UnbindQueue removes a binding; if there is none, it does nothing. Errors: 403
+// UnbindQueue removes a binding, from the store too; if there is none, it does
+// nothing. Errors: 403
 // for the default exchange, 405 if the queue is exclusive to another connection.
 func (v *VHost) UnbindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
 	return v.unbindFrom(exchange, end{name: cleanName(queue), conn: conn}, key, args)
@@ -45,21 +47,37 @@ func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error
 	// Clients that come back bind what is bound: no need to stop the publishers.
 	v.mu.RLock()
 	x, d, err := v.endsLocked(source, to)
-	bound := err == nil && x.Bound(d, key, args)
+	bound, stored := err == nil && x.Bound(d, key, args), v.defined.last
 	v.mu.RUnlock()
-	if err != nil || bound {
+	if err == nil && !bound {
+		stored, err = v.enterBinding(source, to, key, args)
+	}
+	if err != nil {
 		return err
 	}
+	return stored.await()
+}
+
+func (v *VHost) enterBinding(source string, to end, key string, args amqp.Table) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if x, d, err = v.endsLocked(source, to); err != nil {
-		return err
+	x, d, err := v.endsLocked(source, to)
+	if err != nil {
+		return nil, err
 	}
-	added, err := v.bind(x, d, key, args)
-	if added {
-		v.changedLocked()
+	body, err := v.defined.encodeBinding(x, d, key, args)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	switch added, err := v.bind(x, d, key, args); {
+	case err != nil:
+		return nil, err
+	case !added:
+		return v.defined.last, nil
+	}
+	v.defined.addBinding(x, d, key, args, body)
+	v.changedLocked()
+	return v.defined.handOver(), nil
 }
 
 func (v *VHost) unbindFrom(source string, to end, key string, args amqp.Table) error {
@@ -67,20 +85,27 @@ func (v *VHost) unbindFrom(source string, to end, key string, args amqp.Table) e
 	if err := checkEnds(source, to); err != nil {
 		return err
 	}
+	stored, err := v.takeBinding(source, to, key, args)
+	if err != nil {
+		return err
+	}
+	return stored.await()
+}
+
+func (v *VHost) takeBinding(source string, to end, key string, args amqp.Table) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x := v.exchanges[source]
 	d := v.destinationLocked(to)
 	if x == nil || d == nil || !x.Bound(d, key, args) {
-		return nil
+		return v.defined.last, nil
 	}
 	if err := v.checkEndOwnerLocked(to); err != nil {
-		return err
+		return nil, err
 	}
-	if v.unbind(x, d, key, args) {
-		v.changedLocked()
-	}
-	return nil
+	v.unbind(x, d, key, args)
+	v.changedLocked()
+	return v.defined.handOver(), nil
 }
 
 // checkEnds refuses the default exchange, to which nothing is bound but what is

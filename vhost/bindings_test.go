@@ -192,7 +192,7 @@ func TestDeletedExchangeRoutesNothing(t *testing.T) {
 	x, err := f.router.Exchange([]byte("x"))
 	f.must(err)
 	f.must(f.DeleteExchange("x", false))
-	if p := f.router.Publish(x, message("x", "", "a", nil), &f.fx); p.Routed {
+	if p := f.router.Publish(x, message("x", "", "a", nil), Ticket{}, &f.fx); p.Routed {
 		t.Error("a message was routed")
 	}
 }

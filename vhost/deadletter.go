@@ -35,7 +35,7 @@ func (v *VHost) deadLetterOne(r *Router, d queue.DeadLetter, now time.Time, fx *
 			return true
 		}
 	}
-	r.deliver(x, m, fx, skip)
+	r.deliver(x, m, Ticket{}, fx, skip)
 }
 
 // makeDeadLetter returns the message that goes to the dead-letter exchange: the

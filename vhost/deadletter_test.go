@@ -239,7 +239,7 @@ func TestDeadLetterNowhere(t *testing.T) {
 	f.send("", "q", "a")
 	f.reject("q")
 	f.send("", "purged", "a")
-	_, err := f.PurgeQueue("purged", me)
+	_, err := f.PurgeQueue("purged", me, &f.fx)
 	f.must(err)
 	f.send("", "purged", "b")
 	_, err = f.DeleteQueue("purged", me, false, false, &f.fx)

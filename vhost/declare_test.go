@@ -19,7 +19,8 @@ func TestRegistryVHost(t *testing.T) {
 	if f.Name() != "/" {
 		t.Errorf("the vhost is called %q", f.Name())
 	}
-	r := New(Options{})
+	r, err := New(Options{})
+	f.must(err)
 	defer r.Close()
 	for name, text := range map[string]string{"absent": "vhost absent not found", "": "vhost  not found"} {
 		_, err := r.VHost(name)
@@ -154,13 +155,13 @@ func TestQueueByName(t *testing.T) {
 	f.wantError("absent", err, amqp.CodeNotFound, "no queue 'absent' in vhost '/'")
 	_, err = f.Queue("q", 2)
 	f.wantError("another's", err, amqp.CodeResourceLocked, locked)
-	_, err = f.PurgeQueue("absent", me)
+	_, err = f.PurgeQueue("absent", me, &f.fx)
 	f.wantError("purge absent", err, amqp.CodeNotFound, "no queue 'absent' in vhost '/'")
-	_, err = f.PurgeQueue("q", 2)
+	_, err = f.PurgeQueue("q", 2, &f.fx)
 	f.wantError("purge another's", err, amqp.CodeResourceLocked, locked)
 	f.send("", "q", "publishing to it is allowed")
 	f.send("", "q", "to all")
-	if n, err := f.PurgeQueue("q", me); n != 2 || err != nil {
+	if n, err := f.PurgeQueue("q", me, &f.fx); n != 2 || err != nil {
 		t.Errorf("purge: %d, %v", n, err)
 	}
 }
@@ -246,7 +247,10 @@ func TestDropExclusive(t *testing.T) {
 }
 
 func TestClosedRegistry(t *testing.T) {
-	r := New(Options{})
+	r, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	v, err := r.VHost("/")
 	if err != nil {
 		t.Fatal(err)
@@ -260,11 +264,11 @@ func TestClosedRegistry(t *testing.T) {
 	r.Close()
 	r.Close()
 	for _, q := range []*queue.Queue{q, reply} {
-		if got := q.Publish(message("", "q", "", nil), &f.fx); got != queue.Closed {
+		if got := q.Publish(message("", "q", "", nil), nil, &f.fx); got != queue.Closed {
 			t.Errorf("%s: a publish says %v", q.Name(), got)
 		}
 	}
-	if p := f.router.Publish(x, message("", "q", "", nil), &f.fx); p.Routed {
+	if p := f.router.Publish(x, message("", "q", "", nil), Ticket{}, &f.fx); p.Routed {
 		t.Error("a message was routed")
 	}
 	_, err = v.DeclareQueue(QueueDeclare{Name: "new"}, me)

@@ -16,7 +16,7 @@ type ExchangeDeclare struct {
 }
 
 // DeclareExchange makes an exchange, or sees to it that the one of that name is
-// what is asked for. Errors: 403 for the default exchange and for a new name
+// what is asked for; a durable one is in the store when it returns. Errors: 403 for the default exchange and for a new name
 // with amq., 404 if a passive declare finds none, 406 for an unknown type, bad
 // arguments or an exchange that differs.
 func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
@@ -30,7 +30,7 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 		return err
 	}
 	v.mu.RLock()
-	x := v.exchanges[name]
+	x, last := v.exchanges[name], v.defined.last
 	v.mu.RUnlock()
 	o := exchange.Options{
 		VHost: v.name, Name: name, Type: d.Type, Durable: d.Durable,
@@ -42,9 +42,21 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 	case x == nil:
 		return v.createExchange(o)
 	case d.Passive:
+		return awaitExchange(x, last)
+	}
+	if err := x.Equivalent(o); err != nil {
+		return err
+	}
+	return awaitExchange(x, last)
+}
+
+// awaitExchange waits until an exchange that was found is in the store, if it is
+// to be: last is the change that was under way then.
+func awaitExchange(x *exchange.Exchange, last *commit) error {
+	if !x.Durable() {
 		return nil
 	}
-	return x.Equivalent(o)
+	return last.await()
 }
 
 func (v *VHost) createExchange(o exchange.Options) error {
@@ -55,23 +67,37 @@ func (v *VHost) createExchange(o exchange.Options) error {
 	if err != nil {
 		return err
 	}
+	stored, err := v.enterExchange(x, o)
+	if err != nil {
+		return err
+	}
+	return stored.await()
+}
+
+// enterExchange makes a new exchange known.
+func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.checkOpenLocked(); err != nil {
-		return err
+		return nil, err
 	}
 	if other := v.exchanges[o.Name]; other != nil {
-		return other.Equivalent(o) // somebody else was faster
+		return v.defined.last, other.Equivalent(o) // somebody else was faster
+	}
+	body, err := v.defined.encodeExchange(o)
+	if err != nil {
+		return nil, err
 	}
 	v.addExchange(x)
+	v.defined.addExchange(x, body)
 	v.changedLocked()
-	return nil
+	return v.defined.handOver(), nil
 }
 
 // DeleteExchange deletes an exchange with its bindings, and the auto-delete
 // exchanges that were bound to nothing else; if there is none of that name, it
-// does nothing. Errors: 403 for the default exchange and names with amq., 406
-// if it is used and ifUnused is set.
+// does nothing. All of it is in the store when it returns. Errors: 403 for the
+// default exchange and names with amq., 406 if it is used and ifUnused is set.
 func (v *VHost) DeleteExchange(name string, ifUnused bool) error {
 	name = cleanName(name)
 	if err := checkNotDefault(name); err != nil {
@@ -80,18 +106,26 @@ func (v *VHost) DeleteExchange(name string, ifUnused bool) error {
 	if strings.HasPrefix(name, reserved) {
 		return amqp.AccessRefused("deletion of system exchange '%s' in vhost '%s' not allowed", name, v.name)
 	}
+	stored, err := v.takeExchange(name, ifUnused)
+	if err != nil {
+		return err
+	}
+	return stored.await()
+}
+
+func (v *VHost) takeExchange(name string, ifUnused bool) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x := v.exchanges[name]
 	if x == nil {
-		return nil
+		return v.defined.last, nil
 	}
 	if ifUnused && x.BindingCount() > 0 {
-		return amqp.PreconditionFailed("exchange '%s' in vhost '%s' in use", name, v.name)
+		return nil, amqp.PreconditionFailed("exchange '%s' in vhost '%s' in use", name, v.name)
 	}
 	v.removeExchange(x)
 	v.changedLocked()
-	return nil
+	return v.defined.handOver(), nil
 }
 
 func (v *VHost) noExchange(name string) error {

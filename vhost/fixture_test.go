@@ -21,7 +21,16 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	r := New(Options{})
+	return openFixture(t, Options{})
+}
+
+// openFixture is newFixture with options.
+func openFixture(t testing.TB, o Options) *fixture {
+	t.Helper()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(r.Close)
 	v, err := r.VHost("/")
 	if err != nil {
@@ -80,7 +89,7 @@ func (f *fixture) publish(exchange string, m *amqp.Message) Published {
 	f.t.Helper()
 	x, err := f.router.Exchange([]byte(exchange))
 	f.must(err)
-	p := f.router.Publish(x, m, &f.fx)
+	p := f.router.Publish(x, m, Ticket{}, &f.fx)
 	f.apply()
 	return p
 }

@@ -241,12 +241,12 @@ func (w *twin) publishOne() {
 	if err != nil {
 		return
 	}
-	p := w.router.Publish(x, message(exchange, key, "", nil), &w.fx)
+	p := w.router.Publish(x, message(exchange, key, "", nil), Ticket{}, &w.fx)
 	want := map[string]bool{}
 	w.model.route(exchange, key, map[string]bool{}, want)
 	got := map[string]bool{}
 	for _, q := range w.Queues() {
-		switch n := q.Purge(); {
+		switch n := q.Purge(&w.fx); {
 		case n == 1:
 			got[q.Name()] = true
 		case n > 1:

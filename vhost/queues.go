@@ -17,8 +17,8 @@ type QueueDeclare struct {
 }
 
 // DeclareQueue makes a queue for a connection, or sees to it that the one of
-// that name is what is asked for, and returns it; a queue with x-expires begins
-// its term anew. The pseudo-queue of direct reply-to and its living queues can
+// that name is what is asked for, and returns it, when a durable one is in the
+// store; a queue with x-expires begins its term anew. The pseudo-queue of direct reply-to and its living queues can
 // be declared too: their Stats are what RabbitMQ answers. Errors: 403 for a name
 // with amq., 404 if a passive declare finds none, 405 if the queue is exclusive
 // to another connection, 406 for bad arguments or a queue that differs, 540 for
@@ -29,16 +29,14 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 		return v.declareReply(name)
 	}
 	if d.Passive {
-		q, err := v.Queue(name, conn)
-		if err == nil {
-			q.Touch()
+		q, last, err := v.find(name, conn)
+		if err != nil {
+			return nil, err
 		}
-		return q, err
+		q.Touch()
+		return stored(q, last)
 	}
-	o := queue.Options{
-		VHost: v.name, Name: name, Durable: d.Durable, AutoDelete: d.AutoDelete,
-		Arguments: d.Arguments, Apply: v.onClock,
-	}
+	o := v.queueOptions(name, d.Durable, d.AutoDelete, d.Arguments)
 	if d.Exclusive {
 		// Exclusive queues are never durable, whatever is asked for [RabbitMQ].
 		o.Owner, o.Durable = conn, false
@@ -53,85 +51,131 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 		return nil, amqp.AccessRefused("queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
 	v.mu.RLock()
-	q := v.queues[o.Name]
+	q, last := v.queues[o.Name], v.defined.last
 	v.mu.RUnlock()
+	var err error
 	if q != nil {
-		return redeclare(q, o, conn)
+		err = redeclare(q, o, conn)
+	} else {
+		q, last, err = v.createQueue(o, conn)
 	}
-	return v.createQueue(o, conn)
-}
-
-// redeclare returns a queue that exists, if it is what is asked for.
-func redeclare(q *queue.Queue, asked queue.Options, conn uint64) (*queue.Queue, error) {
-	current := q.Options()
-	if current.Owner != 0 && current.Owner != conn {
-		return nil, queue.Exclusive(current)
-	}
-	if err := queue.Equivalent(current, asked); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	q.Touch()
+	return stored(q, last)
+}
+
+// queueOptions are what each queue of the vhost has, and what makes it this one.
+func (v *VHost) queueOptions(name string, durable, autoDelete bool, args amqp.Table) queue.Options {
+	return queue.Options{
+		VHost: v.name, Name: name, Durable: durable, AutoDelete: autoDelete, Arguments: args,
+		Store: v.defined.store, Pager: v.pager, Apply: v.onClock,
+	}
+}
+
+// stored returns a queue when it is in the store, if it is to be: last is the
+// change that was under way when it was found or made.
+func stored(q *queue.Queue, last *commit) (*queue.Queue, error) {
+	if q.Options().ID != 0 {
+		if err := last.await(); err != nil {
+			return nil, err
+		}
+	}
 	return q, nil
 }
 
-func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, error) {
+// redeclare renews a queue that exists, if it is what is asked for.
+func redeclare(q *queue.Queue, asked queue.Options, conn uint64) error {
+	current := q.Options()
+	if current.Owner != 0 && current.Owner != conn {
+		return queue.Exclusive(current)
+	}
+	if err := queue.Equivalent(current, asked); err != nil {
+		return err
+	}
+	q.Touch()
+	return nil
+}
+
+// createQueue makes a queue, unless somebody else is faster.
+func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit, error) {
 	limits, err := queue.ParseArguments(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.Limits = limits
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.checkOpenLocked(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if other := v.queues[o.Name]; other != nil {
-		return redeclare(other, o, conn) // somebody else was faster
+		return other, v.defined.last, redeclare(other, o, conn)
+	}
+	body, err := v.defined.encodeQueue(&o)
+	if err != nil {
+		return nil, nil, err
 	}
 	q := queue.New(o)
 	v.addQueue(q, o.Owner)
+	v.defined.addQueue(q, body)
 	v.changedLocked()
-	return q, nil
+	return q, v.defined.handOver(), nil
 }
 
 // Queue returns a queue for a connection to consume from, get or look at. 404 if
 // there is none, 405 if it is exclusive to another connection.
 func (v *VHost) Queue(name string, conn uint64) (*queue.Queue, error) {
+	q, _, err := v.find(name, conn)
+	return q, err
+}
+
+// find is Queue that also returns the change of the topology under way.
+func (v *VHost) find(name string, conn uint64) (*queue.Queue, *commit, error) {
 	v.mu.RLock()
-	q := v.queues[name]
+	q, last := v.queues[name], v.defined.last
 	v.mu.RUnlock()
 	if q == nil {
-		return nil, v.noQueue(name)
+		return nil, nil, v.noQueue(name)
 	}
 	if err := checkOwner(q, conn); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return q, nil
+	return q, last, nil
 }
 
 // DeleteQueue deletes a queue with its bindings and returns how many ready
-// messages went with it; if there is none of that name, that is 0. Errors: 405
+// messages went with it; if there is none of that name, that is 0. It is gone
+// from the store then. Errors: 405
 // if it is exclusive to another connection, 406 if a condition that was set does
 // not hold, 540 for a condition on a quorum queue.
 func (v *VHost) DeleteQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *queue.Effects) (ready int, err error) {
+	ready, stored, err := v.takeQueue(cleanName(name), conn, ifUnused, ifEmpty, fx)
+	if err != nil {
+		return 0, err
+	}
+	return ready, stored.await()
+}
+
+func (v *VHost) takeQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *queue.Effects) (ready int, _ *commit, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	q := v.queues[cleanName(name)]
+	q := v.queues[name]
 	if q == nil {
-		return 0, nil
+		return 0, v.defined.last, nil
 	}
 	if err := checkOwner(q, conn); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := v.checkConditions(q, ifUnused, ifEmpty); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if ready, err = q.Delete(ifUnused, ifEmpty, fx); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	v.removeQueue(q)
 	v.changedLocked()
-	return ready, nil
+	return ready, v.defined.handOver(), nil
 }
 
 // checkConditions refuses the conditions of a delete on a quorum queue, as
@@ -157,16 +201,17 @@ func (v *VHost) deleteUnused(q *queue.Queue, fx *queue.Effects) {
 	}
 	v.removeQueue(q)
 	v.changedLocked()
+	v.defined.handOver() // nobody waits for it
 }
 
 // PurgeQueue drops the ready messages of a queue and returns how many that
 // were. 404 if there is none, 405 if it is exclusive to another connection.
-func (v *VHost) PurgeQueue(name string, conn uint64) (int, error) {
+func (v *VHost) PurgeQueue(name string, conn uint64, fx *queue.Effects) (int, error) {
 	q, err := v.Queue(name, conn)
 	if err != nil {
 		return 0, err
 	}
-	return q.Purge(), nil
+	return q.Purge(fx), nil
 }
 
 // DropExclusive deletes the exclusive queues of a connection that is gone.
@@ -183,6 +228,8 @@ func (v *VHost) DropExclusive(conn uint64, fx *queue.Effects) {
 		v.removeQueue(q)
 	}
 	v.changedLocked()
+	// An exclusive queue is not stored, but an exchange that it kept may be.
+	v.defined.handOver()
 }
 
 func (v *VHost) noQueue(name string) error {

@@ -24,11 +24,22 @@ func (f *fixture) actor() *fixture {
 // queues that stay get every message once and in the order of its publisher,
 // those behind a dead-letter exchange too.
 func TestPublishWhileTopologyChanges(t *testing.T) {
-	f := newFixture(t)
+	t.Run("in memory", func(t *testing.T) { publishWhileTopologyChanges(t, newFixture(t)) })
+	t.Run("stored", func(t *testing.T) {
+		f := openStored(t)
+		publishWhileTopologyChanges(t, f.fixture)
+		for i := range 4 { // or they expire in the midst of what follows
+			_, _ = f.DeleteQueue(fmt.Sprint("q", i), me, false, false, &f.fx)
+		}
+		f.wantSame()
+	})
+}
+
+func publishWhileTopologyChanges(t *testing.T, f *fixture) {
 	for _, q := range []string{"stays", "dead"} {
-		f.queue(q)
+		f.durable(q)
 	}
-	f.queue("gives up", "x-max-length", int32(0), "x-dead-letter-exchange", "dlx")
+	f.durable("gives up", "x-max-length", int32(0), "x-dead-letter-exchange", "dlx")
 	f.exchange("fan", "fanout")
 	f.exchange("in", "topic")
 	f.exchange("dlx", "fanout")
@@ -48,7 +59,9 @@ func TestPublishWhileTopologyChanges(t *testing.T) {
 		publish.Go(func() {
 			for n := range each {
 				key := fmt.Sprint("k", n%7)
-				a.send("in", key, fmt.Sprintf("%d %d", i, n))
+				m := message("in", key, fmt.Sprintf("%d %d", i, n), nil)
+				m.Persistent = n%2 == 0
+				a.publish("in", m)
 			}
 		})
 	}
@@ -96,8 +109,9 @@ func (f *fixture) churn(conn uint64, done <-chan struct{}) {
 		name := fmt.Sprint("q", choice.IntN(4))
 		x := fmt.Sprint("x", choice.IntN(2))
 		// Others do the same to the same names, so that most of it may fail.
-		_ = f.DeclareExchange(ExchangeDeclare{Name: x, Type: "fanout", AutoDelete: true})
-		_, _ = f.DeclareQueue(QueueDeclare{Name: name, AutoDelete: true, Arguments: args("x-expires", int32(1+choice.IntN(5)))}, conn)
+		durable := choice.IntN(2) == 0
+		_ = f.DeclareExchange(ExchangeDeclare{Name: x, Type: "fanout", Durable: durable, AutoDelete: true})
+		_, _ = f.DeclareQueue(QueueDeclare{Name: name, Durable: durable, AutoDelete: true, Arguments: args("x-expires", int32(1+choice.IntN(5)))}, conn)
 		_ = f.BindExchange(x, "in", "k1.#", nil)
 		_ = f.BindQueue(name, x, "", nil, conn)
 		_ = f.BindQueue(name, "fan", "", nil, conn)

@@ -6,6 +6,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/queue"
 )
 
 // DefaultName is the vhost that every broker has.
@@ -15,27 +17,54 @@ const DefaultName = "/"
 type Options struct {
 	// Log gets what no client is told; nil logs nothing.
 	Log *zerolog.Logger
+	// Store keeps what is durable; nil keeps everything in memory only. Nobody
+	// may have written to it since it was opened. Who opened it closes it, after
+	// Close.
+	Store persistence.Store
+	// Pager takes messages out of memory, by way of Store; nil if all stay
+	// there.
+	Pager *queue.Pager
 }
 
 // Registry is the vhosts of a broker. Its methods may be called from any
 // goroutine.
 type Registry struct {
-	log zerolog.Logger // immutable
+	// immutable
+	log   zerolog.Logger
+	store persistence.Store // nil: nothing is stored
+	pager *queue.Pager
+
+	clock clock
 
 	mu sync.RWMutex
 	// guarded by mu
 	vhosts map[string]*VHost
+	closed bool
+	last   *commit // the latest vhost that was made
 }
 
-// New returns a registry with the one vhost "/", which has its predeclared
-// exchanges.
-func New(o Options) *Registry {
-	r := &Registry{log: zerolog.Nop(), vhosts: map[string]*VHost{}}
+// New returns a registry with the vhost "/", which has its predeclared
+// exchanges, and with all that is in the store: vhosts, exchanges, queues,
+// bindings and messages. The error says what of that cannot be used; nothing is
+// changed in the store then.
+func New(o Options) (*Registry, error) {
+	r := &Registry{
+		log: zerolog.Nop(), store: o.Store, pager: o.Pager,
+		clock: clock{opened: make(chan struct{})}, vhosts: map[string]*VHost{},
+	}
 	if o.Log != nil {
 		r.log = *o.Log
 	}
-	r.vhosts[DefaultName] = newVHost(DefaultName, r.log)
-	return r
+	r.vhosts[DefaultName] = r.newVHost(DefaultName, 0)
+	if r.store != nil {
+		if err := r.recover(); err != nil {
+			r.Close()
+			r.clock.open() // who waits there finds it shut
+			return nil, err
+		}
+	}
+	r.clock.open()
+	return r, nil
 }
 
 // VHost returns a vhost by name; 530 if there is none.
@@ -48,13 +77,60 @@ func (r *Registry) VHost(name string) (*VHost, error) {
 	return nil, amqp.NotAllowed("vhost %s not found", name)
 }
 
-// Close closes all queues, and so stops their clocks, and drops what is in
-// memory. Nobody is told. Afterwards nothing can be declared, published or
-// consumed.
+// AddVHost makes a vhost with the predeclared exchanges, or finds the one of
+// that name. It is in the store when AddVHost returns.
+func (r *Registry) AddVHost(name string) (*VHost, error) {
+	v, stored, err := r.enterVHost(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := stored.await(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (r *Registry) enterVHost(name string) (*VHost, *commit, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, nil, errClosed()
+	}
+	if v := r.vhosts[name]; v != nil {
+		return v, r.last, nil
+	}
+	if r.store == nil {
+		v := r.newVHost(name, 0)
+		r.vhosts[name] = v
+		return v, nil, nil
+	}
+	d := vhostDefinition{name}
+	body, err := d.encode()
+	if err != nil {
+		return nil, nil, err
+	}
+	all := newDefinitions(r.store, 0)
+	id := r.store.NewID()
+	all.define(persistence.KindVHost, id, body)
+	v := r.newVHost(name, id)
+	r.vhosts[name] = v
+	r.last = all.handOver()
+	return v, r.last, nil
+}
+
+// Close ends what happens by the clock, closes all queues and drops what is in
+// memory; what is stored stays stored. Nobody is told. Afterwards nothing can be
+// declared, published or consumed, and the store is left alone.
 func (r *Registry) Close() {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.clock.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
 	for _, v := range r.vhosts {
 		v.close()
 	}
+}
+
+func errClosed() error {
+	return amqp.Errorf(amqp.CodeConnectionForced, "broker is shutting down")
 }

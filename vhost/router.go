@@ -3,6 +3,7 @@ package vhost
 import (
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
 
@@ -48,62 +49,82 @@ func (r *Router) Exchange(name []byte) (*exchange.Exchange, error) {
 	return x, nil
 }
 
+// Ticket says who is to be told when a message is stored, and by which number.
+// The zero Ticket is nobody.
+type Ticket struct {
+	Waiter persistence.Waiter
+	Number uint64
+}
+
 // Published says what became of a message.
 type Published struct {
 	// Routed: at least one queue was found for it.
 	Routed bool
 	// Refused: the overflow of some queue refused it; others may have it.
 	Refused bool
+	// Stored: it is on its way into the store with the batch in fx. Unless it
+	// was Refused, the ticket's waiter will be told; else, and if it is not
+	// Stored, nobody is told anything more.
+	Stored bool
 }
 
 // Publish routes a message and gives it to its queues. It does not allocate,
-// unless the exchange must decode headers. What follows from it is in fx.
-func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects) Published {
-	return r.deliver(x, m, fx, nil)
+// unless the exchange must decode headers or the message is to be stored. What
+// follows from it is in fx.
+func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects) Published {
+	return r.deliver(x, m, t, fx, nil)
 }
 
 // deliver is Publish that leaves out the queues of which skip, if set, is true.
-func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
-	var p Published
-	stale := false
+func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
+	var (
+		p     Published
+		rec   *persistence.Record
+		stale bool
+	)
 	for _, q := range r.route(x, m) {
-		if skip != nil && skip(q) {
-			continue
+		if skip == nil || !skip(q) {
+			stale = !p.offer(q, m, &rec, fx) || stale
 		}
-		switch q.Publish(m, fx) {
-		case queue.Closed:
-			stale = true
-			continue
-		case queue.Refused:
-			p.Refused = true
-		}
-		p.Routed = true
 	}
 	if stale {
-		r.deliverAgain(x, m, fx, skip, &p)
+		r.deliverAgain(x, m, &p, &rec, fx, skip)
+	}
+	if rec != nil {
+		if p.Refused {
+			t = Ticket{} // the publisher gets a nack for it, whatever others do
+		}
+		fx.Append(rec, t.Waiter, t.Number)
+		p.Stored = true
 	}
 	return p
+}
+
+// offer gives a message to one queue. False: the queue was deleted after it was
+// found.
+func (p *Published) offer(q *queue.Queue, m *amqp.Message, rec **persistence.Record, fx *queue.Effects) bool {
+	switch q.Publish(m, rec, fx) {
+	case queue.Closed:
+		return false
+	case queue.Refused:
+		p.Refused = true
+	}
+	p.Routed = true
+	return true
 }
 
 // deliverAgain asks for the route once more, because a queue was deleted after
 // it was found, and delivers to queues that are new in it: one that was deleted
 // and declared again gets the message.
-func (r *Router) deliverAgain(x *exchange.Exchange, m *amqp.Message, fx *queue.Effects, skip func(*queue.Queue) bool, p *Published) {
+func (r *Router) deliverAgain(x *exchange.Exchange, m *amqp.Message, p *Published, rec **persistence.Record, fx *queue.Effects, skip func(*queue.Queue) bool) {
 	tried := make(map[*queue.Queue]struct{}, len(r.queues))
 	for _, q := range r.queues {
 		tried[q] = struct{}{}
 	}
 	for _, q := range r.find(x, m) {
-		if _, ok := tried[q]; ok || skip != nil && skip(q) {
-			continue
+		if _, ok := tried[q]; !ok && (skip == nil || !skip(q)) {
+			p.offer(q, m, rec, fx)
 		}
-		switch q.Publish(m, fx) {
-		case queue.Closed:
-			continue
-		case queue.Refused:
-			p.Refused = true
-		}
-		p.Routed = true
 	}
 }
 

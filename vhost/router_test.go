@@ -117,7 +117,7 @@ func TestClosedQueueIsRoutedAgain(t *testing.T) {
 	if version == f.router.version || !slices.Contains(f.router.queues, old) {
 		t.Fatal("the test does not set up what it wants to")
 	}
-	if p := f.router.Publish(x, message("x", "", "2", nil), &f.fx); !p.Routed {
+	if p := f.router.Publish(x, message("x", "", "2", nil), Ticket{}, &f.fx); !p.Routed {
 		t.Error("not routed")
 	}
 	if got := f.bodies("keeps"); !slices.Equal(got, []string{"1", "2"}) {
@@ -190,7 +190,7 @@ func TestPublishDoesNotAllocate(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				f.router.Publish(x, messages[i%len(messages)], &f.fx)
+				f.router.Publish(x, messages[i%len(messages)], Ticket{}, &f.fx)
 				i++
 			})
 			if got != 0 {
@@ -227,7 +227,7 @@ func BenchmarkPublish(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					f.router.Publish(x, messages[i%len(messages)], &f.fx)
+					f.router.Publish(x, messages[i%len(messages)], Ticket{}, &f.fx)
 				}
 			})
 		}

@@ -19,7 +19,9 @@ type topology struct {
 	sources map[exchange.Destination][]source
 	// exclusive are the exclusive queues by the connection that owns them.
 	exclusive map[uint64]map[*queue.Queue]struct{}
-	closed    bool
+	// defined is what of all this is in the store.
+	defined definitions
+	closed  bool
 }
 
 // source is an exchange that leads to a destination by so many bindings.
@@ -28,8 +30,9 @@ type source struct {
 	bindings int
 }
 
-func newTopology() topology {
+func newTopology(d definitions) topology {
 	return topology{
+		defined:   d,
 		exchanges: map[string]*exchange.Exchange{},
 		queues:    map[string]*queue.Queue{},
 		replies:   map[string]*queue.Queue{},
@@ -72,6 +75,7 @@ func (t *topology) addQueue(q *queue.Queue, owner uint64) {
 // removeQueue takes out a queue that has been closed, with all that leads to it.
 func (t *topology) removeQueue(q *queue.Queue) {
 	delete(t.queues, q.Name())
+	t.defined.removeQueue(q)
 	owner := q.Options().Owner
 	if owned := t.exclusive[owner]; owned != nil {
 		delete(owned, q)
@@ -101,10 +105,12 @@ func (t *topology) removeAbandoned(gone []*exchange.Exchange) {
 			continue // it was reached by two ways
 		}
 		delete(t.exchanges, x.Name())
+		t.defined.removeExchange(x)
 		// Who still holds the exchange must not get anything routed by it.
 		for _, b := range x.Bindings() {
 			if removed := x.RemoveDestination(b.Destination); len(removed) > 0 {
 				t.forgetSource(b.Destination, x, len(removed))
+				t.defined.removeBindings(x, removed...)
 			}
 		}
 		gone = t.removeDestination(x, gone)
@@ -115,7 +121,7 @@ func (t *topology) removeAbandoned(gone []*exchange.Exchange) {
 // are abandoned because of it.
 func (t *topology) removeDestination(d exchange.Destination, abandoned []*exchange.Exchange) []*exchange.Exchange {
 	for _, s := range t.sources[d] {
-		s.exchange.RemoveDestination(d)
+		t.defined.removeBindings(s.exchange, s.exchange.RemoveDestination(d)...)
 		if s.exchange.Abandoned() {
 			abandoned = append(abandoned, s.exchange)
 		}
@@ -148,6 +154,7 @@ func (t *topology) unbind(x *exchange.Exchange, to exchange.Destination, key str
 		return false
 	}
 	t.forgetSource(to, x, 1)
+	t.defined.removeBindings(x, exchange.Binding{Destination: to, Key: key, Arguments: args})
 	if x.Abandoned() {
 		t.removeExchange(x)
 	}
@@ -176,14 +183,14 @@ func (t *topology) forgetSource(d exchange.Destination, x *exchange.Exchange, n 
 	}
 }
 
-// dropAll closes all queues and empties the topology for good.
-func (t *topology) dropAll(fx *queue.Effects) {
+// dropAll closes all queues and empties the topology for good. What is stored
+// stays stored.
+func (t *topology) dropAll() {
 	for _, all := range []map[string]*queue.Queue{t.queues, t.replies} {
 		for _, q := range all {
-			// Without conditions Delete does not fail.
-			_, _ = q.Delete(false, false, fx)
+			q.Close()
 		}
 	}
-	*t = newTopology()
+	*t = newTopology(definitions{})
 	t.closed = true
 }

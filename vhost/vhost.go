@@ -20,6 +20,7 @@ type VHost struct {
 	// immutable
 	name    string
 	log     zerolog.Logger
+	pager   *queue.Pager
 	onClock func(*queue.Effects) // carries out what queues do by the clock
 	door    *queue.Queue         // see newDoor
 
@@ -32,9 +33,18 @@ type VHost struct {
 	routers sync.Pool // of *Router, for dead letters
 }
 
-func newVHost(name string, log zerolog.Logger) *VHost {
-	v := &VHost{name: name, log: log.With().Str("vhost", name).Logger(), topology: newTopology()}
+// newVHost makes a vhost with the predeclared exchanges. id is that of its
+// definition, 0 for "/".
+func (r *Registry) newVHost(name string, id uint64) *VHost {
+	v := &VHost{
+		name: name, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
+		topology: newTopology(newDefinitions(r.store, id)),
+	}
 	v.onClock = func(fx *queue.Effects) {
+		if !r.clock.begin() {
+			return // what is dropped here happens once more after a restart
+		}
+		defer r.clock.end()
 		v.Apply(fx)
 		fx.WakeAll()
 	}
@@ -57,15 +67,14 @@ func (v *VHost) changedLocked() { v.version.Add(1) }
 func (v *VHost) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var untold queue.Effects
-	v.dropAll(&untold)
+	v.dropAll()
 	v.changedLocked()
 }
 
 // checkOpenLocked returns 320 once the vhost is closed.
 func (v *VHost) checkOpenLocked() error {
 	if v.closed {
-		return amqp.Errorf(amqp.CodeConnectionForced, "broker is shutting down")
+		return errClosed()
 	}
 	return nil
 }

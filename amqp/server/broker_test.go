@@ -49,12 +49,18 @@ func conforms(t *testing.T, test func(b *broker)) {
 // inBubble runs a test that needs what only a Server of ours has.
 func inBubble(t *testing.T, o Options, test func(b *broker)) {
 	t.Helper()
+	inBubbleWith(t, func() Options { return o }, test)
+}
+
+// inBubbleWith is inBubble for options that must be made in the bubble.
+func inBubbleWith(t *testing.T, o func() Options, test func(b *broker)) {
+	t.Helper()
 	if os.Getenv("RABBITMQ_URL") != "" {
 		t.Skip("looks into the broker, or sets it up")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{t: t}
-		b.open(o)
+		b.open(o())
 		defer b.srv.Close()
 		test(b)
 		b.srv.Close() // so that no session writes any more

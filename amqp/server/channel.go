@@ -19,7 +19,7 @@ type channel struct {
 	// owned by the reader
 	closing   bool // the broker has sent channel.close and waits for close-ok
 	content   content
-	confirms  confirms
+	confirms  confirms     // in part guarded by the outbox's mu
 	tx        *transaction // nil unless tx.select was seen
 	lastQueue string       // what an empty queue name means
 	prefetch  int          // for consumers to come
@@ -49,6 +49,9 @@ func (ch *channel) frame(f amqp.Frame) error {
 	case len(f.Payload) >= 4:
 		switch args := f.Payload[4:]; binary.BigEndian.Uint32(f.Payload) {
 		case amqp.IDBasicPublish:
+			if err := ch.conn.holdPublisher(); err != nil {
+				return err
+			}
 			return ch.conn.fail(ch, ch.basicPublish(args), amqp.IDBasicPublish)
 		case amqp.IDBasicAck:
 			var m amqp.BasicAck
@@ -191,6 +194,7 @@ func (ch *channel) release() {
 	clear(ch.consumers)
 	entries, _ := ch.unacked.take(0, true, nil)
 	ch.outstanding = 0
+	ch.confirms.over = true
 	out.mu.Unlock()
 	if ch.tx != nil {
 		entries = append(entries, ch.tx.takeEntries()...)

@@ -215,13 +215,13 @@ func tinker(p *peer, r *rand.Rand, operations int) {
 		q, x, y, key := name("q", 4), name("x", 3), name("x", 3), name("k", 2)
 		switch r.IntN(12) {
 		case 0:
-			p.send(1, &amqp.QueueDeclare{Queue: q, AutoDelete: r.IntN(2) == 0, NoWait: true,
+			p.send(1, &amqp.QueueDeclare{Queue: q, Durable: q < "q2", AutoDelete: r.IntN(2) == 0, NoWait: true,
 				Arguments: table("x-dead-letter-exchange", y, "x-max-length", int32(3))})
 		case 1:
 			p.send(1, &amqp.QueueDeclare{Queue: name("e", 4), Exclusive: true, NoWait: true})
 		case 2:
 			p.send(1, &amqp.ExchangeDeclare{Exchange: x, Type: []string{"direct", "topic", "fanout"}[r.IntN(3)],
-				AutoDelete: r.IntN(2) == 0, NoWait: true, Arguments: table("alternate-exchange", y)})
+				Durable: x < "x2", AutoDelete: r.IntN(2) == 0, NoWait: true, Arguments: table("alternate-exchange", y)})
 		case 3:
 			p.send(1, &amqp.QueueBind{Queue: q, Exchange: x, RoutingKey: key, NoWait: true})
 		case 4:
@@ -239,7 +239,8 @@ func tinker(p *peer, r *rand.Rand, operations int) {
 		case 10:
 			p.send(1, &amqp.BasicNack{Multiple: true, Requeue: r.IntN(2) == 0})
 		default:
-			p.publish(1, post{exchange: x, key: key, mandatory: true, body: "m"}, post{key: q, body: "m"})
+			m := lasting(q, "m")
+			p.publish(1, post{exchange: x, key: key, mandatory: true, body: "m"}, m, post{exchange: x, key: key, props: m.props, body: "m"})
 		}
 	}
 	p.catchUp()
@@ -248,26 +249,40 @@ func tinker(p *peer, r *rand.Rand, operations int) {
 // Declares, binds and deletes by many, with messages on their way: nothing hangs,
 // nothing fails.
 func TestChaos_Topology(t *testing.T) {
-	inBubble(t, Options{}, func(b *broker) {
-		var all sync.WaitGroup
-		for i := range 5 {
-			p := b.peer()
-			all.Go(func() {
-				tinker(p, rand.New(rand.NewPCG(uint64(i), 4)), 2000)
-				p.nc.Close()
-			})
-		}
-		all.Wait()
-		b.settle()
-		if n := b.srv.Connections(); n != 0 {
-			t.Errorf("%d connections are left", n)
-		}
-		p := b.peer()
-		for i := range 4 {
-			name := fmt.Sprint("e", i)
-			p.send(1, &amqp.QueueDeclare{Queue: name, Passive: true})
-			p.wantClose(1, 404, "NOT_FOUND - no queue '"+name+"' in vhost '/'", amqp.IDQueueDeclare)
-			p.open(1)
-		}
+	t.Run("in memory", func(t *testing.T) { inBubble(t, Options{}, chaosTopology) })
+	t.Run("stored", func(t *testing.T) {
+		withStore(t, func(b *broker, store *recorder) {
+			chaosTopology(b)
+			b.srv.Close()
+			again := store.Reopen()
+			srv, err := Open(Options{Store: again})
+			if err != nil {
+				t.Fatal(err)
+			}
+			srv.Close()
+		})
 	})
+}
+
+func chaosTopology(b *broker) {
+	var all sync.WaitGroup
+	for i := range 5 {
+		p := b.peer()
+		all.Go(func() {
+			tinker(p, rand.New(rand.NewPCG(uint64(i), 4)), 2000)
+			p.nc.Close()
+		})
+	}
+	all.Wait()
+	b.settle()
+	if n := b.srv.Connections(); n != 0 {
+		b.t.Errorf("%d connections are left", n)
+	}
+	p := b.peer()
+	for i := range 4 {
+		name := fmt.Sprint("e", i)
+		p.send(1, &amqp.QueueDeclare{Queue: name, Passive: true})
+		p.wantClose(1, 404, "NOT_FOUND - no queue '"+name+"' in vhost '/'", amqp.IDQueueDeclare)
+		p.open(1)
+	}
 }

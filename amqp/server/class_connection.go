@@ -29,36 +29,17 @@ func (c *conn) connectionUpdateSecret(m *amqp.ConnectionUpdateSecret) {
 	c.send(0, &amqp.ConnectionUpdateSecretOk{})
 }
 
-// pause is what the reader waits for between two reads: room for its answers,
-// and, if it has published, the end of an alarm.
+// pause is what the reader waits for between two reads: room for its answers
+// and, if it has published, for the disk to keep pace. A publisher also hears
+// here of an alarm.
 func (c *conn) pause() error {
 	c.out.awaitRoom()
-	if !c.published {
-		return nil
+	if err := c.awaitStore(); err != nil {
+		return err
 	}
-	c.published = false
-	reason, cleared := c.srv.alarm.raised()
-	if reason == "" {
-		return nil
-	}
-	if c.caps.blocked {
-		c.send(0, &amqp.ConnectionBlocked{Reason: reason})
-		c.fx.WakeAll()
-	}
-	c.log.Warn().Str("reason", reason).Msg("publisher blocked")
-	c.heart.paused.Store(true)
-	defer c.heart.paused.Store(false)
-	select {
-	case <-cleared:
-	case <-c.written: // the socket is gone
-		return nil
-	case e := <-c.kicked:
-		return e
-	}
-	c.log.Info().Msg("publisher unblocked")
-	if c.caps.blocked {
-		c.send(0, &amqp.ConnectionUnblocked{})
-		c.fx.WakeAll()
+	if c.published {
+		c.published = false
+		c.block()
 	}
 	return nil
 }

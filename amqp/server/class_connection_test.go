@@ -149,7 +149,7 @@ func TestConnectionBlocked_RabbitMQ_HoldsPublishersBack(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p, other := b.peer(), b.peer()
 		p.queue("q")
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		p.probe(1) // it has not published yet
 		p.fill("q", "1")
 		if m := expect[*amqp.ConnectionBlocked](p, 0); m.Reason != "low on memory" {
@@ -162,7 +162,7 @@ func TestConnectionBlocked_RabbitMQ_HoldsPublishersBack(t *testing.T) {
 		other.send(1, &amqp.BasicAck{DeliveryTag: 1})
 		other.wantNothing(1)
 
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmMemory, false)
 		expect[*amqp.ConnectionUnblocked](p, 0)
 		sent.Wait()
 		other.wantDeliver(1, handed{"c", 2, false, "2"})
@@ -177,13 +177,13 @@ func TestConnectionBlocked_RabbitMQ_ClientsWithoutTheCapabilityAreNotTold(t *tes
 		p, other := b.connect(client{noCapabilities: true}), b.peer()
 		p.open(1)
 		p.queue("q")
-		b.srv.Block("low on disk")
+		b.srv.SetAlarm(AlarmDisk, true)
 		p.fill("q", "1")
 		other.wantCounts(1, "q", 1, 0)
 		var sent sync.WaitGroup
 		sent.Go(func() { p.fill("q", "2") })
 		other.wantCounts(1, "q", 1, 0)
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmDisk, false)
 		sent.Wait()
 		p.wantNothing(1)
 		other.wantCounts(1, "q", 2, 0)
@@ -193,19 +193,24 @@ func TestConnectionBlocked_RabbitMQ_ClientsWithoutTheCapabilityAreNotTold(t *tes
 func TestConnectionBlocked_RabbitMQ_SecondAlarm(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p := b.peer()
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		p.publish(1, post{key: "absent"})
 		expect[*amqp.ConnectionBlocked](p, 0)
-		b.srv.Block("low on disk & memory")
-		b.srv.Block("low on disk")
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmDisk, true)
+		b.srv.SetAlarm(AlarmMemory, false)
+		p.probe(1)
+		b.srv.SetAlarm(AlarmMemory, false) // once more
+		p.probe(1)
+		b.srv.SetAlarm(AlarmDisk, false)
 		expect[*amqp.ConnectionUnblocked](p, 0)
-		b.srv.Block("low on disk")
+		b.srv.SetAlarm(AlarmMemory, true)
+		b.srv.SetAlarm(AlarmDisk, true)
 		p.publish(1, post{key: "absent"})
-		if m := expect[*amqp.ConnectionBlocked](p, 0); m.Reason != "low on disk" {
+		if m := expect[*amqp.ConnectionBlocked](p, 0); m.Reason != "low on disk & memory" {
 			t.Errorf("reason %q", m.Reason)
 		}
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmMemory, false)
+		b.srv.SetAlarm(AlarmDisk, false)
 		expect[*amqp.ConnectionUnblocked](p, 0)
 		p.wantNothing(1)
 	})
@@ -216,7 +221,7 @@ func TestConnectionBlocked_RabbitMQ_ConfirmsAreStillSent(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p := b.peer()
 		ask[*amqp.ConfirmSelectOk](p, 1, &amqp.ConfirmSelect{})
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		p.publish(1, post{key: "absent"})
 		p.wantAck(1, 1, false)
 		expect[*amqp.ConnectionBlocked](p, 0)
@@ -224,21 +229,41 @@ func TestConnectionBlocked_RabbitMQ_ConfirmsAreStillSent(t *testing.T) {
 }
 
 // RabbitMQ does not read from a blocked connection, not even its close.
-func TestConnectionBlocked_RabbitMQ_ACloseWaits(t *testing.T) {
+func TestConnectionBlocked_AllButPublishingGoesOn(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p := b.peer()
-		b.srv.Block("low on memory")
+		filled("1", "2")(p)
+		b.srv.SetAlarm(AlarmMemory, true)
 		p.publish(1, post{key: "absent"})
 		expect[*amqp.ConnectionBlocked](p, 0)
-		p.patience = 2 * time.Hour
-		var sent sync.WaitGroup
-		sent.Go(func() { p.send(0, &amqp.ConnectionClose{ReplyCode: 200}) })
+		p.wantGet(1, "q", false, handed{"", 1, false, "1"})
+		p.ack(1)
+		p.wantCounts(1, "q", 1, 0)
+		p.bye()
+		synctest.Wait()
+		if n := b.srv.Connections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	})
+}
+
+// A publish that is held back holds back what follows it, and is carried out
+// before it in the end.
+func TestConnectionBlocked_WhatFollowsAPublishWaits(t *testing.T) {
+	inBubble(t, Options{}, func(b *broker) {
+		p, other := b.peer(), b.peer()
+		p.queue("q")
+		b.srv.SetAlarm(AlarmMemory, true)
+		p.publish(1, post{key: "absent"})
+		expect[*amqp.ConnectionBlocked](p, 0)
+		p.addPost(1, post{key: "q", body: "m"})
+		p.add(1, &amqp.QueueDelete{Queue: "q", IfEmpty: true})
+		p.flush()
 		after(time.Hour)
-		b.srv.Unblock()
-		sent.Wait()
+		other.wantCounts(1, "q", 0, 0)
+		b.srv.SetAlarm(AlarmMemory, false)
 		expect[*amqp.ConnectionUnblocked](p, 0)
-		expect[*amqp.ConnectionCloseOk](p, 0)
-		p.wantEnd()
+		p.wantClose(1, 406, "PRECONDITION_FAILED - queue 'q' in vhost '/' not empty", amqp.IDQueueDelete)
 	})
 }
 
@@ -246,11 +271,11 @@ func TestConnectionBlocked_RabbitMQ_AClientMayLeave(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p := b.peer()
 		p.queue("q")
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		p.fill("q", "1")
 		expect[*amqp.ConnectionBlocked](p, 0)
 		p.nc.Close()
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmMemory, false)
 		synctest.Wait()
 		if n := b.srv.Connections(); n != 0 {
 			t.Errorf("%d connections are left", n)

@@ -6,6 +6,7 @@ import (
 )
 
 func (ch *channel) classExchange(m amqp.Method) error {
+	ch.conn.beforeStored()
 	switch m := m.(type) {
 	case *amqp.ExchangeDeclare:
 		return ch.exchangeDeclare(m)

@@ -39,6 +39,7 @@ func (ch *channel) queueName(name string) (string, error) {
 }
 
 func (ch *channel) queueDeclare(m *amqp.QueueDeclare) error {
+	ch.conn.beforeStored()
 	q, err := ch.conn.vhost.DeclareQueue(vhost.QueueDeclare{
 		Name: m.Queue, Passive: m.Passive, Durable: m.Durable, Exclusive: m.Exclusive,
 		AutoDelete: m.AutoDelete, Arguments: m.Arguments,
@@ -64,6 +65,7 @@ func (ch *channel) queueBind(m *amqp.QueueBind) error {
 	if m.Queue == "" && key == "" {
 		key = name // [1.7.2.3.3]
 	}
+	ch.conn.beforeStored()
 	if err := ch.conn.vhost.BindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
 	}
@@ -80,6 +82,7 @@ func (ch *channel) queueUnbind(m *amqp.QueueUnbind) error {
 	if m.Queue == "" && key == "" {
 		key = name
 	}
+	ch.conn.beforeStored()
 	if err := ch.conn.vhost.UnbindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (ch *channel) queuePurge(m *amqp.QueuePurge) error {
 	if err != nil {
 		return err
 	}
-	n, err := ch.conn.vhost.PurgeQueue(name, ch.conn.id)
+	n, err := ch.conn.vhost.PurgeQueue(name, ch.conn.id, &ch.conn.fx)
 	if err != nil {
 		return err
 	}
@@ -105,6 +108,7 @@ func (ch *channel) queueDelete(m *amqp.QueueDelete) error {
 	if err != nil {
 		return err
 	}
+	ch.conn.beforeStored()
 	n, err := ch.conn.vhost.DeleteQueue(name, ch.conn.id, m.IfUnused, m.IfEmpty, &ch.conn.fx)
 	if err != nil {
 		return err

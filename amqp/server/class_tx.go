@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/vhost"
 )
 
 // transaction is what a channel in tx mode has done since the last commit. All
@@ -63,16 +64,17 @@ func (ch *channel) txSelect() error { // [1.9.2.1]
 }
 
 // txCommit carries out what was collected: publishes, then acks, and says so
-// after both [1.9.2.3].
+// when both are stored [1.9.2.3]. The store has all of it or nothing.
 func (ch *channel) txCommit() error {
 	if ch.tx == nil {
 		return amqp.PreconditionFailed("channel is not transactional")
 	}
 	t := *ch.tx
 	*ch.tx = transaction{}
+	ch.conn.beforeStored() // what came before is no part of it
 	partial := false
 	for _, p := range t.publishes {
-		partial = ch.route(p.exchange, p.message, p.mandatory) || partial
+		partial = ch.route(p.exchange, p.message, p.mandatory, vhost.Ticket{}).Refused || partial
 	}
 	for _, s := range t.settles {
 		out := &ch.conn.out
@@ -80,6 +82,11 @@ func (ch *channel) txCommit() error {
 		ready := ch.creditLocked(s.entries)
 		out.mu.Unlock()
 		ch.settled(s.entries, s.verdict, ready)
+	}
+	if len(t.publishes)+len(t.settles) > 0 {
+		if err := ch.conn.commitBatch(); err != nil {
+			return err
+		}
 	}
 	if partial {
 		return amqp.PreconditionFailed("partial tx completion")

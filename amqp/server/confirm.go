@@ -4,15 +4,20 @@ import "github.com/leveretmq/leveret/amqp"
 
 // confirms is what a channel in confirm mode owes its publisher. Publishes are
 // numbered from 1. Each is finished when the queues it went to have taken
-// responsibility, in any order; what has been finished without a gap is
-// confirmed, together where that is possible.
+// responsibility, and the store where it is to be stored, in any order; what has
+// been finished without a gap is confirmed, together where that is possible.
 type confirms struct {
+	// owned by the reader
 	on     bool
-	last   uint64   // number of the last publish
+	last   uint64 // number of the last publish
+	ended  []run  // what it has finished itself, to be told at the end of the batch
+	queued bool   // in the connection's list of channels to confirm
+
+	// guarded by the outbox's mu
 	told   uint64   // up to here the client has been told
 	done   uint64   // up to here all are finished and accepted
 	states []finish // of publishes done+1 ..., where they are not all accepted yet
-	queued bool     // in the connection's list of channels to confirm
+	over   bool     // the channel is gone: nobody is told anything more
 }
 
 // finish says how a publish ended.
@@ -24,16 +29,51 @@ const (
 	refused
 )
 
+// run is publishes in a row that ended alike.
+type run struct {
+	first, last uint64
+	how         finish
+}
+
 // begin numbers a publish.
 func (c *confirms) begin() uint64 {
 	c.last++
 	return c.last
 }
 
-// end finishes a publish.
+// note finishes a publish for the reader, which tells nobody before the end of
+// its batch and takes no lock here.
+func (c *confirms) note(number uint64, how finish) {
+	if n := len(c.ended); n > 0 {
+		if last := &c.ended[n-1]; last.how == how && last.last == number-1 {
+			last.last = number
+			return
+		}
+	}
+	c.ended = append(c.ended, run{number, number, how})
+}
+
+// endNoted finishes what was noted.
+func (c *confirms) endNoted() {
+	for _, r := range c.ended {
+		if r.how == accepted && len(c.states) == 0 && r.first == c.done+1 {
+			c.done = r.last // by far the most frequent: in order and accepted
+			continue
+		}
+		for number := r.first; number <= r.last; number++ {
+			c.end(number, r.how)
+		}
+	}
+	c.ended = c.ended[:0]
+}
+
+// end finishes a publish. One that was accepted before stays so.
 func (c *confirms) end(number uint64, how finish) {
+	if number <= c.done {
+		return
+	}
 	if how == accepted && len(c.states) == 0 && number == c.done+1 {
-		c.done = number // by far the most frequent: in order and accepted
+		c.done = number
 		return
 	}
 	at := int(number - c.done - 1)
@@ -71,7 +111,7 @@ func (c *confirms) ack(buf []byte, channel uint16) []byte {
 // confirm finishes a publish of the channel; the client is told at the end of
 // the batch.
 func (ch *channel) confirm(number uint64, how finish) {
-	ch.confirms.end(number, how)
+	ch.confirms.note(number, how)
 	if !ch.confirms.queued {
 		ch.confirms.queued = true
 		ch.conn.confirms = append(ch.conn.confirms, ch)
@@ -85,20 +125,45 @@ func (c *conn) sendConfirms() {
 	}
 	c.out.mu.Lock()
 	owesWake := false
-	before := c.out.beginLocked()
 	for i, ch := range c.confirms {
 		ch.confirms.queued = false
-		if !c.out.closed && !ch.closing {
-			c.out.buf = ch.confirms.flush(c.out.buf, ch.number)
-		}
+		ch.confirms.endNoted()
+		owesWake = ch.flushConfirmsLocked() || owesWake
 		c.confirms[i] = nil
-	}
-	if len(c.out.buf) > before {
-		owesWake = c.out.noteLocked(before, false)
 	}
 	c.out.mu.Unlock()
 	c.confirms = c.confirms[:0]
 	if owesWake {
 		c.fx.Wake(&c.out)
+	}
+}
+
+// flushConfirmsLocked appends to the outbox the confirms that can be sent.
+func (ch *channel) flushConfirmsLocked() (owesWake bool) {
+	out := &ch.conn.out
+	if out.closed || ch.confirms.over {
+		return false
+	}
+	before := out.beginLocked()
+	out.buf = ch.confirms.flush(out.buf, ch.number)
+	return len(out.buf) > before && out.noteLocked(before, false)
+}
+
+// Done implements persistence.Waiter: the store has finished publishes. One that
+// is not stored is refused. It runs on the store's goroutine, at any time.
+func (ch *channel) Done(numbers []uint64, err error) {
+	how := accepted
+	if err != nil {
+		how = refused
+	}
+	out := &ch.conn.out
+	out.mu.Lock()
+	for _, number := range numbers {
+		ch.confirms.end(number, how)
+	}
+	owesWake := ch.flushConfirmsLocked()
+	out.mu.Unlock()
+	if owesWake {
+		out.Wake()
 	}
 }

@@ -44,7 +44,11 @@ type conn struct {
 	open      int        // channels that are open
 	confirms  []*channel // with confirms to send at the end of the batch
 	fx        queue.Effects
-	published bool // something was published in this batch
+	published bool      // something was published in this batch
+	storing   int       // bytes published to the store since awaitStore looked
+	blockade  *blockade // the alarm that it has met last, nil if that is over
+
+	publisher atomic.Bool // it has published at some time
 }
 
 func newConn(s *Server, nc net.Conn, id uint64) *conn {
@@ -189,13 +193,13 @@ func (c *conn) logLoss(err error) {
 		err = *other
 	}
 	switch {
+	case errors.Is(err, errNoGreeting): // the handshake has logged why
+	case errors.Is(err, errProbe):
+		c.log.Debug().Msg("client closed the socket without a word")
 	case errors.Is(err, io.EOF):
 		c.log.Warn().Msg("client closed the socket without connection.close")
 	default:
 		c.log.Warn().Err(err).Msg("connection lost")
-	case errors.Is(err, errNoGreeting): // the handshake has logged why
-	case errors.Is(err, errProbe):
-		c.log.Debug().Msg("client closed the socket without a word")
 	}
 }
 

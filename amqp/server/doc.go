@@ -8,8 +8,8 @@
 // outbox's buffer and writes it in one call.
 //
 // The reader owns the session: channels, their content under way, transactions.
-// What others must reach too (delivery tags, what is unacked, credit, frames to
-// send) is guarded by the outbox's mutex, the last in the lock order: vhost,
+// What others must reach too (delivery tags, what is unacked, credit, confirms,
+// frames to send) is guarded by the outbox's mutex, the last in the lock order: vhost,
 // queue, outbox. There is one file for each class of AMQP, and a handler has
 // the spec's name; it returns its error, which conn.fail alone sends.
 package server

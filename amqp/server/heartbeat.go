@@ -15,7 +15,7 @@ import (
 // interval, as RabbitMQ sends.
 type heart struct {
 	sent, received atomic.Uint64 // writes and reads so far
-	paused         atomic.Bool   // the reader does not read, so silence means nothing
+	pauses         atomic.Int32  // reasons for which silence means nothing
 
 	mu       sync.Mutex
 	timer    *time.Timer
@@ -75,7 +75,7 @@ func (h *heart) beat(c *conn) {
 // silent reports whether two intervals in a row brought no byte.
 func (h *heart) silent() bool {
 	received := h.received.Load()
-	if received != h.lastRead || h.paused.Load() {
+	if received != h.lastRead || h.pauses.Load() > 0 {
 		h.lastRead, h.missed = received, 0
 		return false
 	}

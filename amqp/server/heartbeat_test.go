@@ -157,7 +157,7 @@ func TestHeartbeat_4_2_7_ClientThatDoesNotRead(t *testing.T) {
 // While a publisher is held back by an alarm nobody reads its heartbeats.
 func TestHeartbeat_RabbitMQ_PausedWhileBlocked(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		p := b.connect(client{heartbeat: 10})
 		p.open(1)
 		p.publish(1, post{key: "absent", body: "m"})
@@ -165,7 +165,7 @@ func TestHeartbeat_RabbitMQ_PausedWhileBlocked(t *testing.T) {
 		types := p.heard()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		b.srv.Unblock()
+		b.srv.SetAlarm(AlarmMemory, false)
 		p.raw(methodOf(t, &amqp.ChannelFlow{Active: true}))
 		synctest.Wait()
 		var got []amqp.FrameType

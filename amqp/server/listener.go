@@ -36,7 +36,7 @@ func (s *Server) Serve(l net.Listener) error {
 				return ErrServerClosed
 			}
 			continue
-		case s.InService() != nil:
+		case s.isClosing():
 			return ErrServerClosed
 		case !passing(err):
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)

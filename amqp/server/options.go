@@ -1,12 +1,14 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/rs/zerolog"
 )
@@ -23,6 +25,14 @@ type Authenticator interface {
 type Options struct {
 	// Log receives what happens; nil for nothing.
 	Log *zerolog.Logger
+	// Store keeps what is durable; nil keeps everything in memory only. Nobody
+	// may have written to it since it was opened. Who opened it closes it, after
+	// Shutdown or Close.
+	Store persistence.Store
+	// MessageMemory is how many bytes of messages are kept in memory, about,
+	// before those of long queues are left to Store alone; 0 for no limit. It
+	// needs a Store.
+	MessageMemory int64
 	// Auth decides who may log in; nil for guest/guest from loopback.
 	Auth Authenticator
 	// Product is what the server properties call the broker; empty for Leveret.
@@ -93,6 +103,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("max message size %d is not between 1 and %d", o.MaxMessageSize, maxBody)
 	case o.Heartbeat%time.Second != 0 || o.Heartbeat > 65535*time.Second:
 		return o, fmt.Errorf("heartbeat %s is not a whole number of seconds up to 65535", o.Heartbeat)
+	case o.MessageMemory < 0:
+		return o, fmt.Errorf("message memory %d is negative", o.MessageMemory)
+	case o.MessageMemory > 0 && o.Store == nil:
+		return o, errors.New("message memory is limited, but there is no store to take what does not fit")
 	case o.HandshakeTimeout < 0:
 		return o, fmt.Errorf("handshake timeout %s is negative", o.HandshakeTimeout)
 	}

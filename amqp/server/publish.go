@@ -6,6 +6,8 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost"
 )
 
 // basicPublish begins a publish: what the method alone can tell is checked now,
@@ -146,34 +148,38 @@ func (ch *channel) replaceProps(p amqp.Properties, err error) error {
 
 // publish routes a whole message, or keeps it for the commit.
 func (ch *channel) publish(x *exchange.Exchange, m *amqp.Message, mandatory bool) error {
-	ch.conn.published = true
+	if err := ch.conn.notePublish(); err != nil {
+		return err
+	}
 	if ch.tx != nil {
 		ch.tx.publishes = append(ch.tx.publishes, pendingPublish{x, m, mandatory})
 		return nil
 	}
-	var number uint64
-	if ch.confirms.on {
-		number = ch.confirms.begin()
+	if !ch.confirms.on {
+		ch.route(x, m, mandatory, vhost.Ticket{})
+		return nil
 	}
-	refusedBySome := ch.route(x, m, mandatory)
-	if number != 0 {
-		how := accepted
-		if refusedBySome {
-			how = refused
-		}
-		ch.confirm(number, how)
+	number := ch.confirms.begin()
+	switch p := ch.route(x, m, mandatory, vhost.Ticket{Waiter: ch, Number: number}); {
+	case p.Refused:
+		ch.confirm(number, refused)
+	case !p.Stored: // else the store does it, by Done
+		ch.confirm(number, accepted)
 	}
 	return nil
 }
 
 // route gives a message to its queues, and back to its publisher if it has none
-// and may not be dropped. It reports whether a queue refused it.
-func (ch *channel) route(x *exchange.Exchange, m *amqp.Message, mandatory bool) (refused bool) {
-	p := ch.router.Publish(x, m, &ch.conn.fx)
+// and may not be dropped.
+func (ch *channel) route(x *exchange.Exchange, m *amqp.Message, mandatory bool, t vhost.Ticket) vhost.Published {
+	p := ch.router.Publish(x, m, t, &ch.conn.fx)
 	if !p.Routed && mandatory {
 		ch.basicReturn(m)
 	}
-	return p.Refused
+	if p.Stored {
+		ch.conn.storing += persistence.SizeOf(m)
+	}
+	return p
 }
 
 // basicReturn gives an unroutable message back [1.8.3.8]; it comes before the

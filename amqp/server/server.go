@@ -10,6 +10,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/queue"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown or Close.
@@ -20,12 +21,15 @@ type Server struct {
 	// immutable
 	opts   Options
 	vhosts *vhost.Registry
+	pager  *queue.Pager  // nil without a store
 	done   chan struct{} // closed when it stops taking connections
 
 	nextConn atomic.Uint64
-	alarm    alarm
+	alarms   alarms
 	buffers  buffers
-	wg       sync.WaitGroup // every goroutine of every connection
+	failed   atomic.Pointer[error] // why the store has, once it has
+	wg       sync.WaitGroup        // every goroutine of ours
+	ended    sync.Once
 
 	mu        sync.Mutex
 	closing   bool // guarded by mu
@@ -33,29 +37,50 @@ type Server struct {
 	conns     map[*conn]struct{}
 }
 
-// Open returns a broker that is ready to serve. Whoever opens it ends it with
-// Shutdown or Close.
+// Open returns a broker that is ready to serve, with all that is in the store.
+// Whoever opens it ends it with Shutdown or Close.
 func Open(o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("open broker: %w", err)
 	}
-	return &Server{
+	s := &Server{
 		opts:      o,
-		vhosts:    vhost.New(vhost.Options{Log: o.Log}),
 		done:      make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*conn]struct{}{},
-	}, nil
+	}
+	if o.Store != nil {
+		s.pager = queue.NewPager(o.Store, o.MessageMemory, o.MessageMemory/4*3)
+	}
+	if s.vhosts, err = vhost.New(vhost.Options{Log: o.Log, Store: o.Store, Pager: s.pager}); err != nil {
+		s.closePager()
+		return nil, fmt.Errorf("open broker: %w", err)
+	}
+	if o.Store != nil {
+		s.wg.Go(s.watchStore)
+	}
+	return s, nil
 }
 
-// InService returns nil while the broker takes connections.
+// InService returns nil while the broker takes connections and can store what is
+// published.
 func (s *Server) InService() error {
+	if s.isClosing() {
+		return ErrServerClosed
+	}
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *Server) isClosing() bool {
 	select {
 	case <-s.done:
-		return ErrServerClosed
+		return true
 	default:
-		return nil
+		return false
 	}
 }
 
@@ -66,17 +91,10 @@ func (s *Server) Connections() int {
 	return len(s.conns)
 }
 
-// Block stops publishers: a connection that publishes is told why
-// (connection.blocked, if it can be) and not read from until Unblock. Consumers
-// go on. The reason is RabbitMQ's: "low on memory", "low on disk".
-func (s *Server) Block(reason string) { s.alarm.set(reason) }
-
-// Unblock lets publishers go on.
-func (s *Server) Unblock() { s.alarm.set("") }
-
 // Shutdown closes the listeners and every connection with 320
 // CONNECTION_FORCED, and waits until the clients have answered. When ctx ends
-// first, the remaining sockets are cut and its error is returned.
+// first, the remaining sockets are cut and its error is returned. Afterwards all
+// is handed over to the store, and it is left alone.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {
 		c.kick(amqp.Errorf(amqp.CodeConnectionForced, "broker forced connection closure with reason 'shutdown'"))
@@ -94,7 +112,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.cut()
 		<-gone
 	}
-	s.vhosts.Close()
+	s.ended.Do(s.end)
 	return err
 }
 
@@ -103,8 +121,20 @@ func (s *Server) Close() error {
 	s.stop()
 	s.cut()
 	s.wg.Wait()
-	s.vhosts.Close()
+	s.ended.Do(s.end)
 	return nil
+}
+
+// end is the end of what is left when no connection is.
+func (s *Server) end() {
+	s.vhosts.Close()
+	s.closePager()
+}
+
+func (s *Server) closePager() {
+	if s.pager != nil {
+		s.pager.Close()
+	}
 }
 
 // stop closes the listeners and returns the connections that are left.

@@ -101,7 +101,7 @@ func (ch *channel) carryOut(entries []entry, v verdict) {
 	ch.eachQueue(entries, func(q *queue.Queue, ids []queue.ID) {
 		switch v {
 		case ack:
-			q.Ack(ids)
+			q.Ack(ids, &ch.conn.fx)
 		case reject:
 			q.Reject(ids, &ch.conn.fx)
 		case requeue:

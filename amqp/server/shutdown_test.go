@@ -52,7 +52,7 @@ func TestShutdown_RabbitMQ_TellsEachClient(t *testing.T) {
 func TestShutdown_RabbitMQ_TellsWhoWaits(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		blocked, midway := b.peer(), b.peer()
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		blocked.publish(1, post{key: "absent"})
 		expect[*amqp.ConnectionBlocked](blocked, 0)
 		midway.raw("\x01\x00\x01\x00")
@@ -103,7 +103,7 @@ func TestClose_CutsAtOnce(t *testing.T) {
 	inBubble(t, Options{}, func(b *broker) {
 		p, midway, greeted, blocked := b.peer(), b.peer(), b.greeted(), b.peer()
 		midway.raw("\x01\x00\x01\x00")
-		b.srv.Block("low on memory")
+		b.srv.SetAlarm(AlarmMemory, true)
 		blocked.publish(1, post{key: "absent"})
 		expect[*amqp.ConnectionBlocked](blocked, 0)
 		start := time.Now()

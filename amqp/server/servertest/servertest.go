@@ -2,12 +2,14 @@ package servertest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/persistence/memory"
 	amqp091 "github.com/rabbitmq/amqp091-go"
 )
 
@@ -25,10 +27,14 @@ type Broker struct {
 	opts    server.Options
 	addr    string
 	srv     *server.Server
+	store   *memory.Store // nil if the test brought one of another kind
+	sockets *sockets
 	serving chan error
 }
 
-// Start runs a broker until the test ends. At most one Options may be given.
+// Start runs a broker until the test ends. At most one Options may be given. If
+// it has no Store, or one of package memory, the broker can start again over what
+// is in there; the store is then the Broker's to close.
 func Start(t testing.TB, opts ...server.Options) *Broker {
 	t.Helper()
 	b := &Broker{t: t, addr: "127.0.0.1:0"}
@@ -39,13 +45,28 @@ func Start(t testing.TB, opts ...server.Options) *Broker {
 	default:
 		t.Fatal("servertest: at most one Options")
 	}
+	switch s := b.opts.Store.(type) {
+	case nil:
+		b.store = memory.New()
+	case *memory.Store:
+		b.store = s
+	}
 	b.open()
-	t.Cleanup(b.end)
+	t.Cleanup(func() {
+		b.end()
+		if b.store != nil {
+			_ = b.store.Close() // its only error is what the test made it fail with
+		}
+	})
 	return b
 }
 
 // Server returns the broker itself.
 func (b *Broker) Server() *server.Server { return b.srv }
+
+// Store returns the broker's store, to be held up or made to fail; nil if the
+// test brought one that is not of package memory. Restart and Kill replace it.
+func (b *Broker) Store() *memory.Store { return b.store }
 
 // Dial opens one more connection, which is closed when the test ends.
 func (b *Broker) Dial() *amqp091.Connection {
@@ -68,24 +89,54 @@ func (b *Broker) Channel() *amqp091.Channel {
 	return ch
 }
 
-// Restart shuts the broker down and starts another one at the same address.
-// Conn is a new connection then; what was kept in memory is gone.
+// Restart shuts the broker down and starts another one at the same address, over
+// what is in the store. Conn is a new connection then.
 func (b *Broker) Restart() {
 	b.t.Helper()
+	b.checkStore()
 	b.end()
-	b.open()
+	b.again()
 }
 
-// Kill ends the broker as a crash would: sockets are cut, nobody is told.
+// errKilled is why the store of a broker takes nothing more that was killed.
+var errKilled = errors.New("the broker was killed")
+
+// Kill ends the broker as a crash would, sockets cut and nothing written any
+// more, and starts another one at the same address over what the store had got
+// by then. Conn is a new connection then.
 func (b *Broker) Kill() {
 	b.t.Helper()
+	b.checkStore()
+	b.store.Hold() // what the sessions do when they see their sockets cut is too late
+	b.sockets.cut()
+	b.store.Fail(errKilled)
 	b.within("Close", func() { b.srv.Close() })
+	b.served()
+	b.again()
+}
+
+func (b *Broker) checkStore() {
+	b.t.Helper()
+	if b.store == nil {
+		b.t.Fatal("servertest: a broker can start again only over a store of package memory")
+	}
+}
+
+// again starts the broker that follows one that has ended.
+func (b *Broker) again() {
+	b.t.Helper()
+	b.store = b.store.Reopen()
+	b.open()
 }
 
 func (b *Broker) open() {
 	b.t.Helper()
+	o := b.opts
+	if b.store != nil {
+		o.Store = b.store
+	}
 	var err error
-	if b.srv, err = server.Open(b.opts); err != nil {
+	if b.srv, err = server.Open(o); err != nil {
 		b.t.Fatalf("servertest: open: %v", err)
 	}
 	l, err := net.Listen("tcp", b.addr)
@@ -94,9 +145,10 @@ func (b *Broker) open() {
 	}
 	b.addr = l.Addr().String()
 	b.URL = "amqp://guest:guest@" + b.addr + "/"
+	b.sockets = &sockets{Listener: l}
 	b.serving = make(chan error, 1)
-	srv, serving := b.srv, b.serving
-	go func() { serving <- srv.Serve(l) }()
+	srv, sockets, serving := b.srv, b.sockets, b.serving
+	go func() { serving <- srv.Serve(sockets) }()
 	if b.Conn, err = amqp091.Dial(b.URL); err != nil {
 		b.t.Fatalf("servertest: dial: %v", err)
 	}
@@ -113,11 +165,16 @@ func (b *Broker) end() {
 			b.t.Errorf("servertest: shutdown: %v", err)
 		}
 	})
+	b.served()
+}
+
+// served waits for the end of Serve.
+func (b *Broker) served() {
+	b.t.Helper()
 	b.within("Serve", func() {
 		if err := <-b.serving; err != server.ErrServerClosed {
 			b.t.Errorf("servertest: Serve returned %v", err)
 		}
-		b.serving <- server.ErrServerClosed // for a second end, after Kill or Restart
 	})
 }
 
