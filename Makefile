@@ -7,7 +7,7 @@ BENCHTIME ?= 1s
 BENCH     ?= .
 ARGS      ?=
 
-.PHONY: build run test test-long test-clients check fmt vet staticcheck guard generated bench fuzz race-note
+.PHONY: build run test test-long test-crash test-clients check fmt vet staticcheck guard generated bench fuzz race-note
 
 build: ## static binary at bin/leveret
 	CGO_ENABLED=0 go build -trimpath -o bin/leveret ./cmd/leveret
@@ -18,8 +18,11 @@ run: build ## run the broker: make run ARGS=--in-memory
 test: check race-note ## everything that must hold before a merge
 	go test $(RACE) -short -timeout 6m ./...
 
-test-long: race-note ## also what testing.Short leaves out, three times over
-	go test $(RACE) -count 3 -timeout 60m ./...
+test-long: race-note test-crash ## also what testing.Short leaves out, three times over
+	go test $(RACE) -count 3 -timeout 60m $$(go list ./... | grep -v /crashtest$$)
+
+test-crash: ## the long form of what must not harm the data, with figures; see cmd/leveret/crashtest
+	go test -count 1 -timeout 3h -v ./cmd/leveret/crashtest
 
 test-clients: ## the test suites of real client libraries
 	testdata/clients/run

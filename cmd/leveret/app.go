@@ -19,7 +19,7 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 		if c.NArg() > 0 {
 			return fmt.Errorf("there is no command %q: see leveret --help", c.Args().First())
 		}
-		conf, err := newConfig(settings{c, p.env})
+		conf, err := newConfig(settings{c, p.env, p.memory})
 		if err != nil {
 			return err
 		}
@@ -29,12 +29,12 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 		Name:      "leveret",
 		Usage:     "an AMQP 0-9-1 broker",
 		Version:   server.Version,
-		UsageText: "leveret [serve] [flags]\nleveret version",
+		UsageText: "leveret [serve] [flags]\nleveret store check|stats [--data-dir DIRECTORY]\nleveret version",
 		Description: "Each flag can be given as the environment variable in brackets too; the flag wins.\n" +
 			"An empty variable counts as not given.",
 		Flags:          serveFlags(),
 		Action:         serveAction,
-		Commands:       []*cli.Command{serveCommand(serveAction), perf.Command(), versionCommand(p)},
+		Commands:       []*cli.Command{serveCommand(serveAction), storeCommand(p), perf.Command(), versionCommand(p)},
 		Writer:         p.stdout,
 		ErrWriter:      p.stderr,
 		OnUsageError:   usageError,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
@@ -17,6 +18,9 @@ const (
 	flagInMemory       = "in-memory"
 	flagAMQPListen     = "amqp-listen"
 	flagHTTPListen     = "http-listen"
+	flagSync           = "sync"
+	flagMemoryLimit    = "memory-limit"
+	flagDiskFreeLimit  = "disk-free-limit"
 	flagMaxMessageSize = "max-message-size"
 	flagProductName    = "product-name"
 	flagLogLevel       = "log-level"
@@ -24,9 +28,20 @@ const (
 )
 
 const (
+	// defaultDiskFreeLimit leaves the store room for several of its files, and
+	// for what is on its way to it when publishers are stopped.
+	defaultDiskFreeLimit = 512 << 20
+
 	defaultMaxMessageSize = 128 << 20
 	// largestMessageSize is RabbitMQ's own upper limit.
 	largestMessageSize = 512 << 20
+)
+
+// The modes of --sync.
+const (
+	syncAlways   = "always"
+	syncInterval = "interval"
+	syncNever    = "never"
 )
 
 // config is what serve runs with, checked.
@@ -35,7 +50,11 @@ type config struct {
 	inMemory       bool
 	amqpListen     []string // at least one host:port
 	httpListen     string   // empty = off
-	maxMessageSize int64    // bytes
+	sync           string
+	syncInterval   time.Duration // of syncInterval
+	memoryLimit    int64         // bytes
+	diskFreeLimit  int64         // bytes
+	maxMessageSize int64         // bytes
 	productName    string
 	logLevel       zerolog.Level
 	logJSON        bool
@@ -43,15 +62,22 @@ type config struct {
 
 func serveFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: flagDataDir, Value: "./leveret-data", Usage: usage(flagDataDir, "`DIRECTORY` of the broker's data, created if absent")},
+		dataDirFlag(),
 		&cli.BoolFlag{Name: flagInMemory, Usage: usage(flagInMemory, "keep everything in memory and leave the data directory alone")},
 		&cli.StringSliceFlag{Name: flagAMQPListen, Value: cli.NewStringSlice(":5672"), Usage: usage(flagAMQPListen, "`ADDRESS` for AMQP, host:port; repeatable, or separated by commas; port 0 takes a free one")},
 		&cli.StringFlag{Name: flagHTTPListen, Value: ":15672", Usage: usage(flagHTTPListen, "`ADDRESS` for HTTP; none turns it off")},
+		&cli.StringFlag{Name: flagSync, Value: syncAlways, Usage: usage(flagSync, "`WHEN` what is confirmed is on the disk: always (before it is confirmed), interval=10ms (within that time) or never (when the system writes it)")},
+		&cli.StringFlag{Name: flagMemoryLimit, Usage: usage(flagMemoryLimit, "`SIZE` of the memory to keep to, in bytes or like 512MiB, or a percentage of what there is (default: 40%, at least 256MiB)")},
+		&cli.StringFlag{Name: flagDiskFreeLimit, Usage: usage(flagDiskFreeLimit, "`SIZE` of the free disk space under which publishers are stopped, in bytes or like 2GiB (default: "+amount(defaultDiskFreeLimit)+")")},
 		&cli.StringFlag{Name: flagMaxMessageSize, Value: strconv.Itoa(defaultMaxMessageSize), Usage: usage(flagMaxMessageSize, "largest message body accepted, in `BYTES`, at most "+strconv.Itoa(largestMessageSize))},
 		&cli.StringFlag{Name: flagProductName, Value: "Leveret", Usage: usage(flagProductName, "`NAME` that clients see; some use RabbitMQ's extensions, Celery its channel-wide prefetch, only if it is RabbitMQ")},
 		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
 		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
 	}
+}
+
+func dataDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: flagDataDir, Value: "./leveret-data", Usage: usage(flagDataDir, "`DIRECTORY` of the broker's data; the broker creates it if it is not there")}
 }
 
 // usage adds the variable to a flag's text. It is not handed to the cli
@@ -65,8 +91,9 @@ func variable(flag string) string {
 
 // settings finds what the user said about a flag.
 type settings struct {
-	cli *cli.Context
-	env func(string) (string, bool)
+	cli    *cli.Context
+	env    func(string) (string, bool)
+	memory func() (int64, error) // as memguard.Available; nil = not known
 }
 
 // find returns the value of a flag and what to call it in an error. The
@@ -106,7 +133,7 @@ func values(c *cli.Context, flag string) []string {
 func newConfig(s settings) (config, error) {
 	var c config
 	for _, read := range []func(settings) error{
-		c.readStore, c.readListeners, c.readLimits, c.readLog,
+		c.readStore, c.readSync, c.readMemoryLimit, c.readDiskFreeLimit, c.readListeners, c.readLimits, c.readLog,
 	} {
 		if err := read(s); err != nil {
 			return config{}, err

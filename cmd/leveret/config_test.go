@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -36,6 +37,9 @@ func defaults(change func(*config)) config {
 		dataDir:        "./leveret-data",
 		amqpListen:     []string{":5672"},
 		httpListen:     ":15672",
+		sync:           "always",
+		memoryLimit:    1 << 30,
+		diskFreeLimit:  512 << 20,
 		maxMessageSize: 134217728,
 		productName:    "Leveret",
 		logLevel:       zerolog.InfoLevel,
@@ -77,6 +81,16 @@ func TestConfig(t *testing.T) {
 		{"smallest message size", "--max-message-size 1", nil, defaults(func(c *config) { c.maxMessageSize = 1 })},
 		{"largest message size", "", env{"LEVERET_MAX_MESSAGE_SIZE": "536870912"}, defaults(func(c *config) { c.maxMessageSize = 536870912 })},
 		{"product", "--product-name RabbitMQ", nil, defaults(func(c *config) { c.productName = "RabbitMQ" })},
+		{"sync always", "--sync always", nil, defaults(nil)},
+		{"sync never", "--sync=never", nil, defaults(func(c *config) { c.sync = "never" })},
+		{"sync interval", "--sync interval=10ms", nil, defaults(func(c *config) { c.sync, c.syncInterval = "interval", 10*time.Millisecond })},
+		{"shortest interval", "", env{"LEVERET_SYNC": "interval=1ms"}, defaults(func(c *config) { c.sync, c.syncInterval = "interval", time.Millisecond })},
+		{"longest interval", "", env{"LEVERET_SYNC": "interval=1s"}, defaults(func(c *config) { c.sync, c.syncInterval = "interval", time.Second })},
+		{"memory limit", "--memory-limit 268435456", nil, defaults(func(c *config) { c.memoryLimit = 256 << 20 })},
+		{"memory limit with a unit", "--memory-limit 1.5GiB", nil, defaults(func(c *config) { c.memoryLimit = 3 << 29 })},
+		{"memory limit by env", "", env{"LEVERET_MEMORY_LIMIT": "100MB"}, defaults(func(c *config) { c.memoryLimit = 1e8 })},
+		{"disk free limit", "--disk-free-limit 2gib", nil, defaults(func(c *config) { c.diskFreeLimit = 2 << 30 })},
+		{"least disk free limit", "", env{"LEVERET_DISK_FREE_LIMIT": "128 MiB"}, defaults(func(c *config) { c.diskFreeLimit = 128 << 20 })},
 		{"log", "--log-level none --log-format json", nil, defaults(func(c *config) { c.logLevel, c.logJSON = zerolog.Disabled, true })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,6 +132,20 @@ func TestConfigRefuses(t *testing.T) {
 		{"--max-message-size -1", nil, `--max-message-size "-1" is not a number of bytes from 1 to 536870912`},
 		{"--max-message-size 536870913", nil, `--max-message-size "536870913" is not a number of bytes from 1 to 536870912`},
 		{"", env{"LEVERET_MAX_MESSAGE_SIZE": "1GB"}, `LEVERET_MAX_MESSAGE_SIZE "1GB" is not a number of bytes from 1 to 536870912`},
+		{"--sync sometimes", nil, `--sync "sometimes" is not always, never or interval=10ms`},
+		{"--sync=", nil, `--sync "" is not always, never or interval=10ms`},
+		{"--sync interval", nil, `--sync "interval" is not always, never or interval=10ms`},
+		{"--sync interval=10", nil, `--sync "interval=10": the interval is not from 1ms to 1s`},
+		{"--sync interval=0.5ms", nil, `--sync "interval=0.5ms": the interval is not from 1ms to 1s`},
+		{"", env{"LEVERET_SYNC": "interval=1001ms"}, `LEVERET_SYNC "interval=1001ms": the interval is not from 1ms to 1s`},
+		{"--memory-limit much", nil, `--memory-limit "much" is neither a number of bytes like 512MiB nor a percentage like 40%`},
+		{"--memory-limit 5XB", nil, `--memory-limit "5XB" is neither a number of bytes like 512MiB nor a percentage like 40%`},
+		{"--memory-limit 63MiB", nil, `--memory-limit "63MiB" is 63.0 MiB, and the least is 64.0 MiB`},
+		{"--memory-limit 40%", nil, `--memory-limit "40%" cannot be worked out: the memory of this machine is not known; give a number of bytes`},
+		{"--memory-limit 101%", nil, `--memory-limit "101%" is not a percentage up to 100%`},
+		{"", env{"LEVERET_MEMORY_LIMIT": "x%"}, `LEVERET_MEMORY_LIMIT "x%" is not a percentage up to 100%`},
+		{"--disk-free-limit 10%", nil, `--disk-free-limit "10%" is not a number of bytes like 512MiB`},
+		{"--disk-free-limit 127MiB", nil, `--disk-free-limit "127MiB" is 127.0 MiB, and the least is 128.0 MiB`},
 		{"--log-level loud", nil, `--log-level "loud" is not one of debug, info, warn, error, none`},
 		{"--log-format xml", nil, `--log-format "xml" is neither console nor json`},
 	} {

@@ -212,6 +212,10 @@ func TestCannotStart(t *testing.T) {
 	if err := os.WriteFile(notes, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	newer := t.TempDir()
+	if err := os.WriteFile(filepath.Join(newer, "leveret.json"), []byte(`{"format":99}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	free := []string{"--amqp-listen=127.0.0.1:0", "--http-listen=none"}
 
 	for _, c := range []struct {
@@ -225,6 +229,8 @@ func TestCannotStart(t *testing.T) {
 		{"bad flag", []string{"serve", "--colour"}, "there is no flag --colour: see leveret --help"},
 		{"bad value", []string{"serve", "--log-level=loud"}, `--log-level "loud" is not one of debug, info, warn, error, none`},
 		{"foreign directory", append(free, "--data-dir", foreign), foreign + ` is not a Leveret data directory: it holds "notes.txt" but no leveret.json`},
+		{"directory of a newer version", append(free, "--data-dir", newer), "data directory " + newer + ": it was written by a newer version of Leveret (format 99; this version knows up to 1)"},
+		{"bad limit", []string{"--in-memory", "--memory-limit=lots"}, `--memory-limit "lots" is neither a number of bytes like 512MiB nor a percentage like 40%`},
 		{"no directory", append(free, "--data-dir", notes), "data directory " + notes + " is not a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,8 +243,10 @@ func TestCannotStart(t *testing.T) {
 			}
 		})
 	}
-	if entries, _ := os.ReadDir(foreign); len(entries) != 1 {
-		t.Errorf("the foreign directory holds %d entries now", len(entries))
+	for _, dir := range []string{foreign, newer} {
+		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+			t.Errorf("%s holds %d entries now", dir, len(entries))
+		}
 	}
 }
 
@@ -247,7 +255,11 @@ func TestDataDirectoryInUse(t *testing.T) {
 	first := startChild(t, "--data-dir", dir)
 	cmd := command(t, "--data-dir", dir, "--amqp-listen=127.0.0.1:0", "--http-listen=none")
 	code, stdout, stderr := runs(t, cmd)
-	want := fmt.Sprintf("leveret: data directory %s is in use by another process (pid %d)\n", dir, first.cmd.Process.Pid)
+	name := ""
+	if processName() != "" {
+		name = "leveret, "
+	}
+	want := fmt.Sprintf("leveret: data directory %s is in use by another process (%spid %d)\n", dir, name, first.cmd.Process.Pid)
 	if code != 1 || stdout != "" || stderr != want {
 		t.Errorf("exit code %d, stdout %q, stderr\n got %swant %s", code, stdout, stderr, want)
 	}

@@ -21,8 +21,12 @@ func TestUnwritableDirectory(t *testing.T) {
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
+	denied := "data directory " + dir + " cannot be written: permission denied"
+	if os.Geteuid() == 0 {
+		denied = "data directory " + dir + " belongs to another user: root (uid 0), while this process runs as nobody (uid 65534)"
+	}
 	for data, want := range map[string]string{
-		dir:                       "data directory " + dir + " cannot be written: permission denied",
+		dir:                       denied,
 		filepath.Join(dir, "sub"): "data directory " + filepath.Join(dir, "sub") + " cannot be created: permission denied",
 	} {
 		cmd := command(t, "--data-dir", data, "--amqp-listen=127.0.0.1:0", "--http-listen=none")

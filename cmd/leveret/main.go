@@ -9,18 +9,23 @@ import (
 	"syscall"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/cmd/leveret/memguard"
+	"github.com/leveretmq/leveret/persistence"
+	"github.com/rs/zerolog"
 )
 
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(process{
-		args:    os.Args[1:],
-		env:     os.LookupEnv,
-		stdout:  os.Stdout,
-		stderr:  os.Stderr,
-		signals: signals,
-		open:    func(o server.Options) (broker, error) { return server.Open(o) },
+		args:      os.Args[1:],
+		env:       os.LookupEnv,
+		memory:    memguard.Available,
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+		signals:   signals,
+		openStore: openBadger,
+		open:      func(o server.Options) (broker, error) { return server.Open(o) },
 	}))
 }
 
@@ -28,10 +33,14 @@ func main() {
 type process struct {
 	args    []string                    // without the program's name
 	env     func(string) (string, bool) // as os.LookupEnv
+	memory  func() (int64, error)       // as memguard.Available; nil = not known
 	stdout  io.Writer                   // answers: help, version
 	stderr  io.Writer                   // logs, and why it did not start
 	signals <-chan os.Signal            // the first ends it, the second at once
 	open    func(server.Options) (broker, error)
+	// openStore opens the store in a directory of its own. Its error is a
+	// sentence that names the directory.
+	openStore func(dir string, c config, log *zerolog.Logger) (persistence.Store, error)
 }
 
 // exit is an error that has been told already, or needs no telling: only the

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/server"
-	"github.com/leveretmq/leveret/persistence/datadir"
+	"github.com/leveretmq/leveret/cmd/leveret/memguard"
 	"github.com/rs/zerolog"
 )
 
@@ -25,48 +25,64 @@ type broker interface {
 	Shutdown(context.Context) error
 	Close() error
 	InService() error
+	SetAlarm(server.Alarm, bool)
 }
 
-// serve runs a broker until a signal or a failure ends it. Until it is ready
-// it logs nothing, so that an error is the only thing to read.
+// serve runs a broker until a signal or a failure ends it.
 func serve(p process, c config) error {
-	var dir *datadir.Dir // nil with --in-memory
-	if !c.inMemory {
-		var err error
-		if dir, err = datadir.Open(c.dataDir); err != nil {
-			return err
-		}
-		defer dir.Close()
+	memguard.Apply(c.memoryLimit)
+	n := &node{log: newLogger(p.stderr, c)}
+	if err := n.open(p, c); err != nil {
+		n.bound.close()
+		return errors.Join(err, n.data.close())
 	}
-	bound, err := listen(c)
-	if err != nil {
-		return err
-	}
-	log := newLogger(p.stderr, c)
-	b, err := p.open(server.Options{Log: &log, MaxMessageSize: c.maxMessageSize, Product: c.productName})
-	if err != nil {
-		bound.close()
-		return err
-	}
-	n := &node{log: log, broker: b, bound: bound, failed: make(chan error, len(bound.amqp)+1)}
-	n.start()
-	n.logReady(dir)
+	n.start(c)
+	n.logReady()
 	return n.wait(p.signals)
 }
 
-// node is a broker with the sockets it serves.
+// node is a broker with the sockets it serves and the data it keeps.
 type node struct {
-	// immutable
+	// immutable once open
 	log    zerolog.Logger
+	data   data
 	broker broker
 	bound  sockets
 	http   *http.Server // nil = off
+	memory *memguard.Guard
 
 	failed  chan error     // one of each socket that failed by itself; never blocks
 	serving sync.WaitGroup // one goroutine a socket
 }
 
-func (n *node) start() {
+// open opens everything, what fails soonest first. What is open when it fails is
+// left to the caller.
+func (n *node) open(p process, c config) (err error) {
+	if err := n.data.openDir(c); err != nil {
+		return err
+	}
+	if n.bound, err = listen(c); err != nil {
+		return err
+	}
+	if err := n.data.openStore(p, c, &n.log); err != nil {
+		return err
+	}
+	o := server.Options{Log: &n.log, MaxMessageSize: c.maxMessageSize, Product: c.productName}
+	if n.data.store != nil {
+		o.Store, o.MessageMemory = n.data.store, memguard.Messages(c.memoryLimit)
+	}
+	n.broker, err = p.open(o)
+	return err
+}
+
+// start lets the guards watch and the sockets serve.
+func (n *node) start(c config) {
+	n.memory = memguard.New(memguard.Options{Limit: c.memoryLimit, Log: &n.log})
+	n.memory.Watch(func(on bool) { n.broker.SetAlarm(server.AlarmMemory, on) })
+	if n.data.disk != nil {
+		n.data.disk.Watch(func(on bool) { n.broker.SetAlarm(server.AlarmDisk, on) })
+	}
+	n.failed = make(chan error, len(n.bound.amqp)+1)
 	for _, l := range n.bound.amqp {
 		n.serving.Go(func() {
 			if err := n.broker.Serve(l); err != nil && !errors.Is(err, server.ErrServerClosed) {
@@ -86,12 +102,8 @@ func (n *node) start() {
 }
 
 // logReady says where the broker can be reached, with the ports that a port 0
-// became, and what a user should know about this version.
-func (n *node) logReady(dir *datadir.Dir) {
-	if dir != nil {
-		n.log.Warn().Str("data_dir", dir.Path()).
-			Msg("messages and definitions are kept in memory only in this version; they end with the process")
-	}
+// became.
+func (n *node) logReady() {
 	addresses := make([]string, len(n.bound.amqp))
 	for i, l := range n.bound.amqp {
 		addresses[i] = l.Addr().String()
@@ -100,7 +112,7 @@ func (n *node) logReady(dir *datadir.Dir) {
 	if n.bound.http != nil {
 		e = e.Str("http", n.bound.http.Addr().String())
 	}
-	if dir != nil {
+	if dir := n.data.dir; dir != nil {
 		e = e.Str("data_dir", dir.Path()).Str("node_id", dir.NodeID())
 	} else {
 		e = e.Bool("in_memory", true)
@@ -130,6 +142,10 @@ func (n *node) wait(signals <-chan os.Signal) error {
 			n.log.Warn().Err(err).Dur("grace", shutdownGrace).Msg("clients that did not close in time were cut off")
 		}
 	}
+	if err := n.data.close(); err != nil {
+		n.log.Error().Err(err).Msg("the store has failed")
+		failure = err
+	}
 	n.log.Info().Msg("stopped")
 	if failure != nil {
 		return exit(exitFailed)
@@ -150,5 +166,9 @@ func (n *node) shutdown() error {
 		n.http.Close()
 	}
 	n.serving.Wait()
+	n.memory.Close()
+	if n.data.disk != nil {
+		n.data.disk.Close()
+	}
 	return err
 }

@@ -10,11 +10,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/persistence/memory"
+	"github.com/rs/zerolog"
 )
 
 // fakeBroker accepts and does nothing else.
@@ -25,6 +30,15 @@ type fakeBroker struct {
 	release  chan struct{} // Shutdown waits for it
 	stopErr  error         // what Shutdown returns
 	closed   chan struct{} // closed by Close
+	alarms   chan alarmCall
+
+	store *memory.Store // the next to be opened; nil = openStore fails
+}
+
+// alarmCall is a call of SetAlarm.
+type alarmCall struct {
+	alarm server.Alarm
+	on    bool
 }
 
 func newFakeBroker() *fakeBroker {
@@ -33,6 +47,8 @@ func newFakeBroker() *fakeBroker {
 		stopping: make(chan struct{}),
 		release:  make(chan struct{}),
 		closed:   make(chan struct{}),
+		alarms:   make(chan alarmCall, 10),
+		store:    memory.New(),
 	}
 	close(f.release)
 	return f
@@ -59,6 +75,16 @@ func (f *fakeBroker) Close() error {
 	return nil
 }
 
+func (f *fakeBroker) SetAlarm(a server.Alarm, on bool) { f.alarms <- alarmCall{a, on} }
+
+// openStore is process.openStore.
+func (f *fakeBroker) openStore(dir string, _ config, _ *zerolog.Logger) (persistence.Store, error) {
+	if f.store == nil {
+		return nil, errors.New("no store in " + filepath.Base(dir))
+	}
+	return f.store, nil
+}
+
 func (f *fakeBroker) InService() error {
 	select {
 	case <-f.stopping:
@@ -82,11 +108,12 @@ func start(t *testing.T, f *fakeBroker, args ...string) *program {
 	p := &program{t: t, signals: make(chan os.Signal, 2), code: make(chan int, 1), log: readLog(t, r)}
 	go func() {
 		code := run(process{
-			args:    append([]string{"--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"}, args...),
-			env:     func(string) (string, bool) { return "", false },
-			stdout:  w,
-			stderr:  w,
-			signals: p.signals,
+			args:      append([]string{"--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"}, args...),
+			env:       func(string) (string, bool) { return "", false },
+			stdout:    w,
+			stderr:    w,
+			signals:   p.signals,
+			openStore: f.openStore,
 			open: func(o server.Options) (broker, error) {
 				f.opts = o
 				return f, nil
@@ -182,7 +209,7 @@ func TestServeInMemory(t *testing.T) {
 		}
 		c.Close()
 	}
-	if f.opts.MaxMessageSize != 4096 || f.opts.Log == nil {
+	if f.opts.MaxMessageSize != 4096 || f.opts.Log == nil || f.opts.Store != nil || f.opts.MessageMemory != 0 {
 		t.Errorf("opened with %+v", f.opts)
 	}
 	if got := health(t, first.HTTP); got != 200 {
@@ -212,18 +239,18 @@ func TestServeInMemory(t *testing.T) {
 
 func TestServeWithADataDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	p := start(t, newFakeBroker(), "--data-dir", dir, "--http-listen=none")
-	warning := p.log.next()
-	if warning == nil || warning.Level != "warn" || !strings.Contains(warning.Message, "in memory only") || warning.DataDir != dir {
-		t.Errorf("the first line is %+v, want the warning", warning)
-	}
+	f := newFakeBroker()
+	p := start(t, f, "--data-dir", dir, "--http-listen=none", "--memory-limit=1GiB")
 	ready := p.log.until("ready")
 	if ready.DataDir != dir || len(ready.NodeID) != 32 || ready.HTTP != "" {
 		t.Errorf("ready says %+v", ready)
 	}
+	if f.opts.Store != f.store || f.opts.MessageMemory != 448<<20 {
+		t.Errorf("opened with %+v", f.opts)
+	}
 
 	second := start(t, newFakeBroker(), "--data-dir", dir)
-	if second.log.lines.Scan(); !strings.Contains(second.log.lines.Text(), "is in use by another process (pid ") {
+	if second.log.lines.Scan(); !strings.Contains(second.log.lines.Text(), "is in use by another process (") {
 		t.Errorf("a second broker says %q", second.log.lines.Text())
 	}
 	if code := second.end(); code != 1 {
@@ -234,12 +261,88 @@ func TestServeWithADataDirectory(t *testing.T) {
 	if code := p.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	if err := f.store.Err(); !errors.Is(err, persistence.ErrClosed) {
+		t.Errorf("the store was not closed: %v", err)
+	}
 	third := start(t, newFakeBroker(), "--data-dir", dir)
 	if again := third.log.until("ready"); again.NodeID != ready.NodeID {
 		t.Errorf("node id %s became %s", ready.NodeID, again.NodeID)
 	}
 	third.signals <- os.Interrupt
 	third.end()
+}
+
+func TestDiskAlarmReachesTheBroker(t *testing.T) {
+	f := newFakeBroker()
+	p := start(t, f, "--data-dir", filepath.Join(t.TempDir(), "data"), "--disk-free-limit=1000000TiB")
+	if e := p.log.until("disk alarm"); e.Level != "warn" {
+		t.Errorf("logged %+v", e)
+	}
+	if got := <-f.alarms; got != (alarmCall{server.AlarmDisk, true}) {
+		t.Errorf("the broker got %+v", got)
+	}
+	p.signals <- os.Interrupt
+	p.end()
+}
+
+func TestMemoryAlarmReachesTheBroker(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	hog := make([]byte, 80<<20)
+	for i := 0; i < len(hog); i += 4096 {
+		hog[i] = 1
+	}
+	f := newFakeBroker()
+	p := start(t, f, "--in-memory", "--memory-limit=64MiB")
+	if e := p.log.until("memory alarm"); e.Level != "warn" {
+		t.Errorf("logged %+v", e)
+	}
+	if got := <-f.alarms; got != (alarmCall{server.AlarmMemory, true}) {
+		t.Errorf("the broker got %+v", got)
+	}
+	if got := debug.SetMemoryLimit(-1); got != 60<<20 {
+		t.Errorf("the runtime's limit is %d", got)
+	}
+	runtime.KeepAlive(hog)
+	p.signals <- os.Interrupt
+	p.end()
+}
+
+// It goes on for the sake of consumers, and says at the end that something was
+// wrong.
+func TestFailedStoreIsAFailure(t *testing.T) {
+	f := newFakeBroker()
+	p := start(t, f, "--data-dir", filepath.Join(t.TempDir(), "data"))
+	ready := p.log.until("ready")
+	f.store.Fail(errors.New("the disk is gone"))
+	if got := health(t, ready.HTTP); got != 200 { // the fake broker does not mind
+		t.Errorf("health check answers %d", got)
+	}
+	p.signals <- os.Interrupt
+	if e := p.log.until("the store has failed"); e.Level != "error" || !strings.Contains(e.Error, "the disk is gone") {
+		t.Errorf("logged %+v", e)
+	}
+	if code := p.end(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestStoreThatCannotBeOpened(t *testing.T) {
+	f := newFakeBroker()
+	f.store = nil
+	dir := filepath.Join(t.TempDir(), "data")
+	p := start(t, f, "--data-dir", dir)
+	const want = "leveret: no store in store"
+	if p.log.lines.Scan(); p.log.lines.Text() != want {
+		t.Errorf("it says %q, want %q", p.log.lines.Text(), want)
+	}
+	if code := p.end(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	// The directory was given up, and is as good as before.
+	again := start(t, newFakeBroker(), "--data-dir", dir)
+	again.log.until("ready")
+	again.signals <- os.Interrupt
+	again.end()
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {

@@ -19,6 +19,13 @@ var (
 	ErrForeign = errors.New("not a Leveret data directory")
 	// ErrNewer: the marker has a format above Format.
 	ErrNewer = errors.New("it was written by a newer version of Leveret")
+	// ErrNoMapping: files there cannot be mapped into memory, as a store does.
+	ErrNoMapping = errors.New("on a file system that cannot map files into memory")
+	// ErrOwner: the data, or the directory that denies access, is another
+	// user's.
+	ErrOwner = errors.New("belongs to another user")
+	// ErrReadOnly: nothing can be written there.
+	ErrReadOnly = errors.New("on a read-only file system")
 	// ErrDamaged: the marker is there and cannot be understood.
 	ErrDamaged = errors.New("the marker " + markerName + " is damaged")
 )
@@ -40,25 +47,55 @@ type Dir struct {
 
 // Open takes the directory into possession, creating it (mode 0700) with its
 // marker if it is absent or empty. It refuses what is not a directory, cannot
-// be written, is in use (ErrInUse), is not ours (ErrForeign), or has a marker
-// that is too new (ErrNewer) or unreadable (ErrDamaged); nothing in a refused
-// directory is changed. path may be relative; it must not be empty.
-func Open(path string) (*Dir, error) {
+// be written (ErrReadOnly, ErrOwner) or mapped (ErrNoMapping), is in use
+// (ErrInUse), is not ours (ErrForeign), was made by another user (ErrOwner), or
+// has a marker that is too new (ErrNewer) or unreadable (ErrDamaged); nothing in
+// a refused directory is changed. path may be relative; it must not be empty.
+func Open(path string) (*Dir, error) { return openDir(path, true) }
+
+// OpenExisting is Open for a directory that is a broker's already: one that is
+// absent or empty is refused, not created.
+func OpenExisting(path string) (*Dir, error) { return openDir(path, false) }
+
+func openDir(path string, create bool) (d *Dir, err error) {
 	if path == "" {
 		return nil, errors.New("the path of the data directory is empty")
 	}
-	path, err := filepath.Abs(path)
+	path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", path, cause(err))
 	}
-	if err := makeDir(path); err != nil {
+	created, err := makeDir(path, create)
+	if err != nil {
 		return nil, err
 	}
-	// Looked at twice: before the lock so that a foreign directory does not
-	// even get a LOCK file, and under the lock because only then does it count.
-	if _, _, err := inspect(path); err != nil {
+	if created {
+		defer func() {
+			if err != nil {
+				os.Remove(path) // only if it is empty still
+			}
+		}()
+	}
+	// Looked at twice: before the lock so that a directory that is refused does
+	// not even get a LOCK file, and under the lock because only then does it
+	// count.
+	_, found, err := inspect(path)
+	if err != nil {
 		return nil, err
 	}
+	if !found && !create {
+		return nil, fmt.Errorf("%s is %w: it holds no %s", path, ErrForeign, markerName)
+	}
+	if !found {
+		if err := probe(path); err != nil {
+			return nil, err
+		}
+	}
+	return take(path)
+}
+
+// take locks the directory and makes it ours.
+func take(path string) (*Dir, error) {
 	lock, err := lockDir(path)
 	if err != nil {
 		return nil, err
@@ -99,24 +136,26 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// makeDir creates the directory if nothing is there.
-func makeDir(path string) error {
+// makeDir creates the directory if nothing is there and create allows it.
+func makeDir(path string, create bool) (created bool, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("data directory %s is not a directory", path)
+		return false, fmt.Errorf("data directory %s is not a directory", path)
 	case err == nil:
-		return nil
+		return false, nil
 	case !errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("data directory %s cannot be opened: %w", path, cause(err))
+		return false, fmt.Errorf("data directory %s cannot be opened: %w", path, cause(err))
+	case !create:
+		return false, fmt.Errorf("data directory %s does not exist", path)
 	}
 	if err := os.MkdirAll(path, dirMode); err != nil {
-		return fmt.Errorf("data directory %s cannot be created: %w", path, cause(err))
+		return false, fmt.Errorf("data directory %s cannot be created: %w", path, cause(err))
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("data directory %s cannot be created: %w", path, cause(err))
+		return true, fmt.Errorf("data directory %s cannot be created: %w", path, cause(err))
 	}
-	return nil
+	return true, nil
 }
 
 // inspect returns the marker of the directory, or found false if it is ours to
@@ -128,55 +167,49 @@ func inspect(path string) (m marker, found bool, err error) {
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return marker{}, false, fmt.Errorf("data directory %s cannot be read: %w", path, cause(err))
+		return marker{}, false, denied(path, "read", err)
 	}
 	for _, e := range entries {
-		switch e.Name() {
-		case lockName, markerTempName:
+		switch name := e.Name(); {
+		case name == lockName, isLeftover(name):
 			// An earlier creation did not get further than this.
-		case "lost+found":
+		case name == "lost+found":
 			// The root of a volume of its own is as good as empty.
 		default:
-			return marker{}, false, fmt.Errorf("%s is %w: it holds %q but no %s", path, ErrForeign, e.Name(), markerName)
+			return marker{}, false, fmt.Errorf("%s is %w: it holds %q but no %s", path, ErrForeign, name, markerName)
 		}
 	}
 	return marker{}, false, nil
 }
 
 // settle does what is left once the lock is held: it reads the marker, or
-// writes the first one, and makes sure that the directory can be written.
+// writes the first one, and makes sure that the directory can be used.
 func settle(path string) (marker, error) {
 	m, found, err := inspect(path)
 	if err != nil {
 		return marker{}, err
 	}
-	if !found {
-		m = newMarker(time.Now())
-		err = writeMarker(path, m)
-	} else {
-		err = probe(path)
+	if err := removeLeftovers(path); err != nil {
+		return marker{}, denied(path, "written", err)
 	}
-	if err != nil {
-		return marker{}, notWritable(path, err)
+	if found {
+		if err := probe(path); err != nil && !isFull(err) {
+			return marker{}, err
+		}
+		return m, nil
+	}
+	m = newMarker(time.Now())
+	if err := writeMarker(path, m); err != nil {
+		return marker{}, denied(path, "written", err)
 	}
 	return m, nil
-}
-
-// probe creates and removes a file: permissions, read-only mounts and full
-// disks all show themselves here instead of at the first message.
-func probe(path string) error {
-	temp := filepath.Join(path, markerTempName)
-	if err := writeFileSync(temp, []byte("{}\n")); err != nil {
-		return err
-	}
-	return os.Remove(temp)
 }
 
 // lockDir takes the lock.
 func lockDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE|noFollow, fileMode)
 	if err != nil {
-		return nil, notWritable(path, err)
+		return nil, denied(path, "written", err)
 	}
 	locked, err := tryLock(f)
 	if err != nil {
@@ -191,20 +224,20 @@ func lockDir(path string) (*os.File, error) {
 }
 
 // sign leaves the id of this process in the lock file, for the error of
-// whoever comes second.
+// whoever comes second. On a full disk it does without.
 func sign(lock *os.File, path string) error {
 	err := lock.Truncate(0)
 	if err == nil {
 		_, err = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	if err != nil {
-		return notWritable(path, err)
+	if err != nil && !isFull(err) {
+		return denied(path, "written", err)
 	}
 	return nil
 }
 
-// holder returns " (pid N)" for the process that a LOCK file names, or nothing
-// when it names none.
+// holder returns " (NAME, pid N)" for the process that a LOCK file names, or
+// nothing when it names none.
 func holder(f *os.File) string {
 	var buf [32]byte
 	n, _ := f.ReadAt(buf[:], 0)
@@ -212,9 +245,10 @@ func holder(f *os.File) string {
 	if err != nil || pid <= 0 {
 		return ""
 	}
+	// Where there is no /proc, the number must do.
+	name, _ := readSmallFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if name := strings.TrimSpace(string(name)); name != "" {
+		return fmt.Sprintf(" (%s, pid %d)", name, pid)
+	}
 	return fmt.Sprintf(" (pid %d)", pid)
-}
-
-func notWritable(path string, err error) error {
-	return fmt.Errorf("data directory %s cannot be written: %w", path, cause(err))
 }

@@ -184,7 +184,7 @@ func TestOpenRefusesADirectoryInUse(t *testing.T) {
 	before := snapshot(t, path)
 
 	_, err := Open(path)
-	want := fmt.Sprintf("data directory %s is in use by another process (pid %d)", path, os.Getpid())
+	want := fmt.Sprintf("data directory %s is in use by another process (%spid %d)", path, processName(), os.Getpid())
 	if !errors.Is(err, ErrInUse) || err.Error() != want {
 		t.Fatalf("second Open: %v, want %s", err, want)
 	}
@@ -197,6 +197,15 @@ func TestOpenRefusesADirectoryInUse(t *testing.T) {
 		t.Errorf("LOCK still says %q after Close", pid)
 	}
 	open(t, path)
+}
+
+// processName is what a LOCK of this process says besides the number, where the
+// system tells it.
+func processName() string {
+	if name, err := os.ReadFile("/proc/self/comm"); err == nil {
+		return strings.TrimSpace(string(name)) + ", "
+	}
+	return ""
 }
 
 func TestOpenInUseWithoutAPid(t *testing.T) {

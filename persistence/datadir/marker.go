@@ -14,8 +14,8 @@ import (
 
 const (
 	markerName = "leveret.json"
-	// markerTempName holds a marker that is not yet complete. Open removes a
-	// leftover.
+	// markerTempName holds a marker that is not yet complete, and begins the
+	// names of probes. Open removes leftovers.
 	markerTempName = markerName + ".tmp"
 	// maxMarkerSize bounds what is read: a marker is some hundred bytes.
 	maxMarkerSize = 64 << 10
@@ -49,7 +49,10 @@ func readMarker(dir string) (m marker, found bool, err error) {
 		return marker{}, false, nil
 	}
 	if err != nil {
-		return marker{}, false, fmt.Errorf("the marker %s of data directory %s cannot be read: %w", markerName, dir, cause(err))
+		return marker{}, false, denied(dir, "read", err)
+	}
+	if err := checkOwner(dir, filepath.Join(dir, markerName)); err != nil {
+		return marker{}, true, err
 	}
 	m, err = decodeMarker(data)
 	if err != nil {
@@ -135,18 +138,4 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// cause strips the operation and path that package os puts before an error,
-// because our sentences name them already.
-func cause(err error) error {
-	var path *os.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
