@@ -5,7 +5,8 @@
 // One RWMutex guards the topology of a VHost; all that changes it is in
 // topology.go. Each change takes a new topology version, which makes the route
 // caches of all Routers stale; a publish whose cache is fresh takes no lock of
-// the vhost at all.
+// the vhost at all. What is durable of a change is handed to the store under the
+// lock, so in order, and waited for after it (definitions.go).
 //
 // Lock order: registry, vhost, queue, session. Under the vhost's lock a queue
 // may be closed, but nothing is published and nobody is told: that is left in

@@ -115,7 +115,7 @@ func TestConfirm_RefusedAndStored(t *testing.T) {
 			p.addPost(1, m)
 		}
 		p.flush()
-		b.wantBatches(store, "+++1"[1:]+" +2 +3")
+		b.wantBatches(store, "++1 +2 +3")
 		p.wantNothing(1)
 		release()
 		if got := fmt.Sprint(p.settled(1, 3)); got != "[2 3]" {

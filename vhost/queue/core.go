@@ -49,7 +49,9 @@ type core struct {
 	over        bool // trim is not done yet
 	// purges counts how often all that was ready has gone at once.
 	purges uint64
-	spills persistence.QueueID // see pageOut.spill
+	// spills is the queue that places of transient messages are of: id, or one
+	// that is not defined.
+	spills persistence.QueueID
 }
 
 func (c *core) full(m *amqp.Message) bool {

@@ -7,8 +7,8 @@ import "slices"
 type line struct {
 	fresh fifo
 	back  returned
-	// late holds what recovery found out of its turn, each fifo in order;
-	// nil otherwise.
+	// late holds what recovery found out of its turn, and what came back and is
+	// to leave memory, each fifo in order; nil otherwise.
 	late []*fifo
 }
 

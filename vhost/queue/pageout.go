@@ -1,6 +1,11 @@
 package queue
 
-import "github.com/leveretmq/leveret/persistence"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/leveretmq/leveret/persistence"
+)
 
 // step is one bounded step of taking messages out of memory. It is made under
 // one queue's lock.
@@ -10,6 +15,9 @@ type step struct {
 	segments, tries int
 	// least is how few items a last segment may have, unless they are large.
 	least int
+	// shelf is how many items must have come back to a line to be put into a
+	// fifo, so that they can leave memory.
+	shelf int
 	// spill is how many bytes may still be handed to the store for want of a
 	// place there; they are in batch, and writer waits for them.
 	spill  int64
@@ -18,6 +26,14 @@ type step struct {
 	packer *packer
 	done   bool // something was packed or spilled
 }
+
+// Fifos of items that came back are made of that many items, and there are not
+// more of them in a line, for each is looked at with each message.
+const (
+	shelfMin = 2 * segmentMax
+	shelfMax = 1 << 16
+	shelves  = 64
+)
 
 // The bounds of a step: some 100 us under the queue's lock.
 const (
@@ -46,11 +62,33 @@ func (c *core) pageOut(o *step, busy, deep bool) {
 			keep = 1 + loadAhead
 		case deep:
 			keep = 0
+			for len(ln.back) >= max(o.shelf, 1) && len(ln.late) < shelves {
+				ln.shelve()
+			}
 		}
 		for f := range ln.fifos {
 			c.pageFifo(f, o, keep, deep)
 		}
 	}
+}
+
+// shelve makes a fifo of items that came back: those that are last in the heap,
+// which stays a heap without them.
+func (l *line) shelve() {
+	keep := max(len(l.back)-shelfMax, 0)
+	part := slices.Clone(l.back[keep:])
+	slices.SortFunc(part, func(a, b item) int { return cmp.Compare(a.seq, b.seq) })
+	f := new(fifo)
+	for i := range part {
+		f.push(&part[i])
+	}
+	l.late = append(l.late, f)
+	if keep == 0 {
+		l.back = nil
+		return
+	}
+	clear(l.back[keep:])
+	l.back = l.back[:keep]
 }
 
 // pageFifo takes segments of a fifo out of memory, but the first keep and, if
@@ -116,11 +154,6 @@ func (c *core) packSegment(s *segment, o *step) bool {
 // settled like others when they leave the queue; if that is before they are
 // written, the store leaves them out.
 func (c *core) spill(items []item, o *step) {
-	if c.spills == 0 {
-		if c.spills = c.id; c.spills == 0 {
-			c.spills = persistence.QueueID(c.store.NewID())
-		}
-	}
 	for i := range items {
 		it := &items[i]
 		if it.rec != nil {

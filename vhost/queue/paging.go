@@ -3,6 +3,8 @@ package queue
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // reportBytes is by how much a queue's memory changes before the pager hears.
@@ -59,6 +61,11 @@ func (q *Queue) pageOut(o *step, deep bool) {
 	defer q.mu.Unlock()
 	if q.closed {
 		return
+	}
+	if q.core.spills == 0 {
+		if q.core.spills = q.core.id; q.core.spills == 0 {
+			q.core.spills = persistence.QueueID(q.core.store.NewID())
+		}
 	}
 	q.core.pageOut(o, q.busyLocked(time.Now()), deep)
 	q.pageLocked()

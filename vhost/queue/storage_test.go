@@ -57,7 +57,7 @@ func (s *storage) pageOut(q *Queue, o op) {
 		return
 	}
 	w := sweeper{Pager: s.pager}
-	x := step{segments: 1 + int(o[1]%4), tries: 1 + int(o[1]), least: int(o[2] % 3),
+	x := step{segments: 1 + int(o[1]%4), tries: 1 + int(o[1]), least: int(o[2] % 3), shelf: int(o[2] / 3 % 4),
 		spill: int64(o[3]%2) << 20, batch: &w.batch, writer: s.pager, packer: &w.packer}
 	q.pageOut(&x, o[3]%4 != 0)
 	w.hand()
