@@ -22,8 +22,9 @@ type load struct {
 	bytes int64    // memory of items
 }
 
-// loads returns the packed segments that come next: of the line that is served,
-// the first of each fifo, and some behind the first in line.
+// loads returns the packed segments that come next in the line that is served:
+// the first and some behind it in their fifo, and of each other fifo the first
+// if its turn comes before these are done.
 func (c *core) loads() (out []*load) {
 	if c.ready.count == 0 {
 		return nil
@@ -31,15 +32,21 @@ func (c *core) loads() (out []*load) {
 	level := c.ready.top()
 	ln := c.ready.line(level)
 	_, first := ln.first()
-	for f := range ln.fifos {
-		n := 1
-		if f == first || first == nil {
-			n += loadAhead
+	if first == nil {
+		first = &ln.fresh
+	}
+	add := func(f *fifo, s *segment) {
+		if s.packed != nil {
+			out = append(out, &load{line: ln, level: level, fifo: f, seg: s})
 		}
-		for s := f.head; s != nil && n > 0; s, n = s.next, n-1 {
-			if s.packed != nil {
-				out = append(out, &load{line: ln, level: level, fifo: f, seg: s})
-			}
+	}
+	s := first.head
+	for n := 1 + loadAhead; s != nil && n > 0; s, n = s.next, n-1 {
+		add(first, s)
+	}
+	for f := range ln.fifos {
+		if f != first && f.count > 0 && (s == nil || s.count() == 0 || f.front().seq < s.front().seq) {
+			add(f, f.head)
 		}
 	}
 	return out

@@ -62,9 +62,10 @@ func (c *core) pageOut(o *step, busy, deep bool) {
 			keep = 1 + loadAhead
 		case deep:
 			keep = 0
-			for len(ln.back) >= max(o.shelf, 1) && len(ln.late) < shelves {
-				ln.shelve()
-			}
+		}
+		if deep && len(ln.back) >= max(o.shelf, 1) && len(ln.late) < shelves {
+			ln.shelve()
+			o.done = true
 		}
 		for f := range ln.fifos {
 			c.pageFifo(f, o, keep, deep)
@@ -120,10 +121,12 @@ func (c *core) packSegment(s *segment, o *step) bool {
 	items := s.items[s.first:s.end]
 	unknown, waiting := 0, 0
 	for i := range items {
-		if it := &items[i]; it.rec == nil {
+		// The last is the one that the store most likely does not have yet.
+		if it := &items[len(items)-1-i]; it.rec == nil {
 			unknown++
 		} else if _, ok := it.rec.Ref(int(it.place)); !ok {
 			waiting++
+			break
 		}
 	}
 	if unknown > 0 && o.spill > 0 {

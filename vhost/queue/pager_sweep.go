@@ -78,8 +78,7 @@ func (w *sweeper) excess() int64 { return w.memory.Load() - w.spilling.Load() - 
 // step makes one step, and reports whether it was of use.
 func (w *sweeper) step(q *Queue, deep bool) bool {
 	o := step{segments: stepSegments, tries: stepTries, least: packItems, shelf: shelfMin,
-		spill: spillMax - w.spilling.Load(),
-		batch: &w.batch, writer: w.Pager, packer: &w.packer}
+		spill: spillMax - w.spilling.Load(), batch: &w.batch, writer: w.Pager, packer: &w.packer}
 	q.pageOut(&o, deep)
 	w.hand()
 	return o.done

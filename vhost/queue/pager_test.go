@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -311,6 +312,44 @@ func TestAwaitNothing(t *testing.T) {
 		}
 		<-waited
 		p.store.setHeld(false)
+	})
+}
+
+// A consumer that goes with a great many unacked messages gives them back to a
+// queue that cannot keep them in memory. They keep their places all the same.
+func TestReturnedLeaveMemory(t *testing.T) {
+	const n, kept = 3000 + shelfMax, 100
+	inBubble(t, 4<<10, 2<<10, func(p *paged) {
+		q := p.queue(true, NoLimits())
+		fill(q, &p.fx, n)
+		var ids []ID
+		for range n - kept {
+			d, _, ok := q.Get(false, &p.fx)
+			if !ok {
+				t.Fatal("there should be more")
+			}
+			ids = append(ids, d.ID)
+		}
+		rand.New(rand.NewPCG(1, 2)).Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+		q.Requeue(ids, &p.fx)
+		fill(q, &p.fx, kept)
+		p.pass(5 * time.Second)
+		if m := p.pager.Memory(); m > 4<<20 {
+			t.Errorf("%d KiB in memory", m>>10)
+		}
+		if late := len(q.core.ready.zero.late); late != 2 {
+			t.Errorf("%d fifos of what came back, want 2", late)
+		}
+		got := p.drain(q)
+		if len(got) != n+kept {
+			t.Fatalf("%d messages came, want %d", len(got), n+kept)
+		}
+		for i, d := range got {
+			if want := fmt.Sprint("m", i%n); d.Message.RoutingKey != want || d.Redelivered != (i < n-kept) {
+				t.Fatalf("delivery %d is %s, redelivered: %v", i, d.Message.RoutingKey, d.Redelivered)
+			}
+		}
+		p.nothingLeft()
 	})
 }
 

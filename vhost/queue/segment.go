@@ -24,6 +24,15 @@ type segment struct {
 
 func (s *segment) count() int { return s.end - s.first }
 
+// front returns the first item; there must be one. Without its message, if the
+// segment is packed.
+func (s *segment) front() *item {
+	if s.packed != nil {
+		return &s.stub
+	}
+	return &s.items[s.first]
+}
+
 // pack takes the segment out of memory: packed stands for its items from now on.
 func (s *segment) pack(packed []byte, first placed) {
 	s.packed, s.stub = packed, first.item()
@@ -86,11 +95,7 @@ func (f *fifo) front() *item {
 	if f.count == 0 {
 		return nil
 	}
-	s := f.head
-	if s.packed != nil {
-		return &s.stub
-	}
-	return &s.items[s.first]
+	return f.head.front()
 }
 
 // drop removes the first item; there must be one, with its message. It reports
