@@ -45,7 +45,7 @@ type conn struct {
 	confirms  []*channel // with confirms to send at the end of the batch
 	fx        queue.Effects
 	published bool      // something was published in this batch
-	storing   int       // bytes published to the store since awaitStore looked
+	storing   int       // bytes published since awaitStore looked; 0 without a store
 	blockade  *blockade // the alarm that it has met last, nil if that is over
 
 	publisher atomic.Bool // it has published at some time

@@ -7,11 +7,12 @@ import (
 	"github.com/leveretmq/leveret/persistence"
 )
 
-// awaitEvery is how many bytes a connection may publish to the store before it
-// looks whether the disk keeps pace.
+// awaitEvery is how many bytes a connection may publish before it looks whether
+// the disk keeps pace.
 const awaitEvery = 32 << 10
 
-// awaitStore slows a publisher down to the speed of the disk.
+// awaitStore slows a publisher down to the speed of the disk: that of writing
+// what is to be stored, and that of taking transient messages out of memory.
 func (c *conn) awaitStore() error {
 	if c.storing < awaitEvery {
 		return nil
@@ -21,6 +22,7 @@ func (c *conn) awaitStore() error {
 	// In a goroutine of its own, so that the reader still hears who ends it.
 	c.srv.wg.Go(func() {
 		c.srv.opts.Store.Await()
+		c.srv.pager.Await()
 		close(free)
 	})
 	return c.await(free)

@@ -176,7 +176,7 @@ func (ch *channel) route(x *exchange.Exchange, m *amqp.Message, mandatory bool, 
 	if !p.Routed && mandatory {
 		ch.basicReturn(m)
 	}
-	if p.Stored {
+	if p.Routed && ch.conn.srv.pager != nil {
 		ch.conn.storing += persistence.SizeOf(m)
 	}
 	return p
