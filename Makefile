@@ -18,8 +18,9 @@ run: build ## run the broker: make run ARGS=--in-memory
 test: check race-note ## everything that must hold before a merge
 	go test $(RACE) -short -timeout 6m ./...
 
-test-long: race-note test-crash ## also what testing.Short leaves out, three times over
+test-long: race-note ## also what testing.Short leaves out, three times over, and test-crash
 	go test $(RACE) -count 3 -timeout 60m $$(go list ./... | grep -v /crashtest$$)
+	$(MAKE) test-crash
 
 test-crash: ## the long form of what must not harm the data, with figures; see cmd/leveret/crashtest
 	go test -count 1 -timeout 3h -v ./cmd/leveret/crashtest

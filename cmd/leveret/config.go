@@ -66,7 +66,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: flagInMemory, Usage: usage(flagInMemory, "keep everything in memory and leave the data directory alone")},
 		&cli.StringSliceFlag{Name: flagAMQPListen, Value: cli.NewStringSlice(":5672"), Usage: usage(flagAMQPListen, "`ADDRESS` for AMQP, host:port; repeatable, or separated by commas; port 0 takes a free one")},
 		&cli.StringFlag{Name: flagHTTPListen, Value: ":15672", Usage: usage(flagHTTPListen, "`ADDRESS` for HTTP; none turns it off")},
-		&cli.StringFlag{Name: flagSync, Value: syncAlways, Usage: usage(flagSync, "`WHEN` what is confirmed is on the disk: always (before it is confirmed), interval=10ms (within that time) or never (when the system writes it)")},
+		&cli.StringFlag{Name: flagSync, Value: syncAlways, Usage: usage(flagSync, "`WHEN` what is confirmed is on the disk: always (before it is confirmed), interval=10ms (too, with one sync in that time at most) or never (when the system writes it)")},
 		&cli.StringFlag{Name: flagMemoryLimit, Usage: usage(flagMemoryLimit, "`SIZE` of the memory to keep to, in bytes or like 512MiB, or a percentage of what there is (default: 40%, at least 256MiB)")},
 		&cli.StringFlag{Name: flagDiskFreeLimit, Usage: usage(flagDiskFreeLimit, "`SIZE` of the free disk space under which publishers are stopped, in bytes or like 2GiB (default: "+amount(defaultDiskFreeLimit)+")")},
 		&cli.StringFlag{Name: flagMaxMessageSize, Value: strconv.Itoa(defaultMaxMessageSize), Usage: usage(flagMaxMessageSize, "largest message body accepted, in `BYTES`, at most "+strconv.Itoa(largestMessageSize))},
