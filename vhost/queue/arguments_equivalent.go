@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 
@@ -103,9 +102,13 @@ func bare(v any) string {
 	return "'" + plain(v) + "'"
 }
 
-// same compares as RabbitMQ does: integers of all widths are one class, and so
-// are floats; other values must have the same type.
+// same compares as RabbitMQ does: integers of all widths are one class, floats
+// are, and so are strings and bytes; other values must have the same type.
 func same(a, b any) bool {
+	if x, ok := octets(a); ok {
+		y, ok := octets(b)
+		return ok && x == y
+	}
 	if x, ok := amqp.Int(a); ok {
 		y, ok := amqp.Int(b)
 		return ok && x == y
@@ -114,19 +117,27 @@ func same(a, b any) bool {
 		y, ok := float(b)
 		return ok && x == y
 	}
-	switch a := a.(type) {
-	case []byte:
-		b, ok := b.([]byte)
-		return ok && bytes.Equal(a, b)
+	switch a.(type) {
 	case amqp.Array, amqp.Table:
 		// Of no argument that is compared a good value looks like this.
 		return fmt.Sprintf("%T%v", a, a) == fmt.Sprintf("%T%v", b, b)
 	}
 	switch b.(type) {
-	case []byte, amqp.Array, amqp.Table: // cannot be compared with ==
+	case amqp.Array, amqp.Table: // cannot be compared with ==
 		return false
 	}
 	return a == b
+}
+
+// octets returns what is in a string, whichever way the client sent it.
+func octets(v any) (s string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case []byte:
+		return string(v), true
+	}
+	return "", false
 }
 
 func float(v any) (f float64, ok bool) {

@@ -63,6 +63,7 @@ func TestEquivalentAccepts(t *testing.T) {
 		current, asked queue.Options
 	}{
 		{"widths of integers", classic("x-message-ttl", int32(60000)), classic("x-message-ttl", int64(60000))},
+		{"bytes for a string", classic("x-dead-letter-exchange", "x"), classic("x-dead-letter-exchange", []byte("x"))},
 		{"classic left out", classic("x-queue-type", "classic"), classic()},
 		{"classic said", classic(), classic("x-queue-type", "classic")},
 		{"unknown", classic("x-unknown", int32(1)), classic("x-unknown", int32(2))},
