@@ -16,6 +16,9 @@ var modes = []struct {
 func TestContract(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
+			if testing.Short() && mode.sync != Always {
+				t.Skip("the others differ little: not in short mode")
+			}
 			storetest.Run(t, func(t *testing.T) storetest.Harness { return harness(t, Options{Sync: mode.sync}) })
 		})
 	}
@@ -30,7 +33,9 @@ var tight = limits{
 }
 
 func TestContractInTightLimits(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Harness { return harness(t, Options{Sync: Never, limits: tight}) })
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		return harness(t, Options{Sync: Interval, Interval: MinInterval, limits: tight})
+	})
 }
 
 // harness is a directory of the test.

@@ -80,7 +80,7 @@ func (w *window) Done(numbers []uint64, err error) {
 // settles each after 10,000 more.
 func BenchmarkPublishAck(b *testing.B) {
 	for _, mode := range modes {
-		for _, inFlight := range []int{1, 100, 1000} {
+		for _, inFlight := range []int{1, 100, 1000, 4000} {
 			b.Run(fmt.Sprintf("%s/%d", mode.name, inFlight), func(b *testing.B) {
 				s := open(b, benchDir(b), Options{Sync: mode.sync})
 				defer s.Close()
@@ -88,6 +88,7 @@ func BenchmarkPublishAck(b *testing.B) {
 				st := s.Stats()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 				b.ReportMetric(float64(st.Records)/float64(st.Groups), "msg/group")
+				b.ReportMetric(float64(st.DiskBytes>>20), "MiB")
 			})
 		}
 	}
@@ -128,12 +129,6 @@ func publishAck(b *testing.B, s *Store, inFlight, lag int) {
 		}
 		s.Write(&batch)
 		s.Await()
-	}
-	for range inFlight - 0 {
-		select {
-		case <-w.free:
-		default:
-		}
 	}
 	var last persistence.Batch
 	mustCommit(b, s, &last)
@@ -212,4 +207,26 @@ func BenchmarkRecover(b *testing.B) {
 			b.ReportMetric(float64(total*b.N)/b.Elapsed().Seconds(), "places/s")
 		})
 	}
+}
+
+// BenchmarkLargeBatch appends 100,000 messages of 1 KiB in one batch, as a
+// tx.commit can.
+func BenchmarkLargeBatch(b *testing.B) {
+	const total = 100_000
+	s := open(b, benchDir(b), Options{})
+	defer s.Close()
+	q := benchQueue(b, s)
+	m := benchMessage(1, 1024)
+	for range b.N {
+		var batch, settle persistence.Batch
+		for i := range total {
+			r := persistence.NewRecord(m)
+			r.Add(persistence.Place{Queue: q, Seq: uint64(i)})
+			batch.Append(r, nil, 0)
+			settle.Settle(r, 0)
+		}
+		mustCommit(b, s, &batch)
+		mustCommit(b, s, &settle)
+	}
+	b.ReportMetric(float64(total*b.N)/b.Elapsed().Seconds(), "msg/s")
 }

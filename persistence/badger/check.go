@@ -20,6 +20,9 @@ type Report struct {
 	// Replayed says that the store was not stopped cleanly, so that the logs
 	// had to be replayed for it to be read, as the next start would have done.
 	Replayed bool
+	// Torn is how many bytes at the ends of logs cannot be read. After a power
+	// cut that is what was being written, and nobody was told that it is safe.
+	Torn int64
 	// Definitions are in the order of kinds and ids.
 	Definitions []persistence.Definition
 	// Chunks hold Records, which have LivePlaces in defined queues.
@@ -115,12 +118,12 @@ func (e *examination) files(dir string) (sound bool, err error) {
 		return false, err
 	}
 	for _, n := range logs {
-		bad, err := unreadable(memPath(dir, n))
+		tail, err := readTail(memPath(dir, n))
 		if err != nil {
 			return false, err
 		}
-		if bad > 0 {
-			e.damage("log %d: %d bytes at its end cannot be read; if the machine lost power, nothing that was confirmed is among them", n, bad)
+		if e.Torn += int64(tail.bytes); tail.lost {
+			e.damage("%s: %d bytes cannot be read, and are lost", filepath.Base(memPath(dir, n)), tail.bytes)
 		}
 	}
 	return len(damages) == 0, nil

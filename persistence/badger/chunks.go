@@ -77,7 +77,44 @@ type table struct {
 	mu   sync.RWMutex // guards byID, and what chunk and chunkMore say
 	byID map[uint64]*chunk
 
+	change  *sync.Cond // with mu.RLocker: chunks that were dropped are gone, or stopped is set
+	stopped bool       // nothing changes any more
+
 	chunks, places, live, dead atomic.Int64 // see persistence.Stats
+}
+
+func (t *table) init() {
+	t.byID = make(map[uint64]*chunk)
+	t.change = sync.NewCond(t.mu.RLocker())
+}
+
+// drop marks a chunk as deleted by the group that is being written.
+func (t *table) drop(c *chunk) {
+	t.mu.Lock()
+	c.dropped = true
+	t.mu.Unlock()
+}
+
+// awaitDrop waits until it is known what became of a chunk if it is being
+// deleted: where its places are now, or that it is gone.
+func (t *table) awaitDrop(id uint64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for {
+		c := t.byID[id]
+		if c == nil || !c.dropped || c.moved() != nil || t.stopped {
+			return
+		}
+		t.change.Wait()
+	}
+}
+
+// stop lets go of those who wait, after a failure.
+func (t *table) stop() {
+	t.mu.Lock()
+	t.stopped = true
+	t.mu.Unlock()
+	t.change.Broadcast()
 }
 
 // add makes a new chunk known.

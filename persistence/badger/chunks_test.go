@@ -45,7 +45,8 @@ func TestBitset(t *testing.T) {
 // totals with what they should be.
 func TestTableCounts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	tab := table{byID: make(map[uint64]*chunk)}
+	var tab table
+	tab.init()
 	type spot struct {
 		at     persistence.Ref
 		record int // in its chunk
@@ -109,7 +110,8 @@ func TestTableCounts(t *testing.T) {
 // TestForwarding moves places twice and settles them by the refs they had
 // first.
 func TestForwarding(t *testing.T) {
-	tab := table{byID: make(map[uint64]*chunk)}
+	var tab table
+	tab.init()
 	add := func(id uint64, places uint32) *chunk {
 		c := &chunk{id: id, bytes: 100, places: places, live: places, records: places, intact: places}
 		tab.add(c)

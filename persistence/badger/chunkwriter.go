@@ -16,23 +16,10 @@ type chunkWriter struct {
 	settled   bitset
 	header    indexHeader
 	live      int
-	added     []added // records that are told where they are
 }
 
-// added is a record in a chunk, and its first place there.
-type added struct {
-	record *persistence.Record
-	first  uint32
-}
-
-func (w *chunkWriter) reset(id uint64, transient bool) {
-	clear(w.added)
-	*w = chunkWriter{
-		id: id, transient: transient,
-		body:    append(w.body[:0], formatVersion),
-		entries: indexEncoder{buf: w.entries.buf[:0]},
-		added:   w.added[:0],
-	}
+func newChunkWriter(id uint64, transient bool, buffer []byte) *chunkWriter {
+	return &chunkWriter{id: id, transient: transient, body: append(buffer[:0], formatVersion)}
 }
 
 // fits reports whether a message that takes n bytes should go into this chunk.
@@ -41,12 +28,12 @@ func (w *chunkWriter) fits(n, places int, l *limits) bool {
 		n <= l.ownChunk && len(w.body)+n <= l.chunkBytes && w.header.places+places <= l.chunkPlaces
 }
 
-// add appends a record that is being written: what it was before, its State
-// says.
-func (w *chunkWriter) add(r *persistence.Record) {
+// add appends a record that is being written, and returns where its first place
+// is. What happened to it before, its State says.
+func (w *chunkWriter) add(r *persistence.Record) persistence.Ref {
 	start := len(w.body)
 	w.body = persistence.AppendMessage(w.body, r.Message)
-	first := uint32(w.header.places)
+	at := persistence.Ref{Chunk: w.id, Index: uint32(w.header.places)}
 	flags := r.State.Count() > 0 || len(r.State.Returns) > 0
 	for i := range r.Places {
 		if r.Places[i].Expires != 0 || r.Places[i].Returns != 0 {
@@ -64,7 +51,7 @@ func (w *chunkWriter) add(r *persistence.Record) {
 		}
 		w.place(p, flags, r.State.IsSettled(i))
 	}
-	w.added = append(w.added, added{r, first})
+	return at
 }
 
 // addRaw appends the live places of a record of another chunk. It returns where

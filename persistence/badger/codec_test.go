@@ -45,13 +45,13 @@ func TestIndexComesBack(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	l := limits{}.withDefaults()
 	for round := range 200 {
-		var w chunkWriter
-		w.reset(uint64(round+1), round%2 == 0)
+		w := newChunkWriter(uint64(round+1), round%2 == 0, nil)
 		var all []*persistence.Record
+		var refs []persistence.Ref
 		for n := range 1 + rng.IntN(60) {
 			r := randomRecord(rng, n)
 			all = append(all, r)
-			w.add(r)
+			refs = append(refs, w.add(r))
 		}
 		ops := operations{threshold: int(l.valueThreshold)}
 		c := w.finish(&ops, &l)
@@ -73,8 +73,8 @@ func TestIndexComesBack(t *testing.T) {
 			if err != nil || !bytes.Equal(m.Body, r.Message.Body) || x.recs[i].priority != m.Priority || int(x.recs[i].size) != len(m.Body) {
 				t.Fatalf("record %d: %v, index %+v", i, err, x.recs[i])
 			}
-			if w.added[i].record != r || w.added[i].first != x.recs[i].first || !c.begins(place) {
-				t.Fatalf("record %d begins at %d, is told %d", i, x.recs[i].first, w.added[i].first)
+			if refs[i] != ref(w.id, x.recs[i].first) || !c.begins(place) {
+				t.Fatalf("record %d begins at %d, is told %v", i, x.recs[i].first, refs[i])
 			}
 			for k, want := range r.Places {
 				if n, ok := r.State.Returns[k]; ok {
@@ -219,8 +219,7 @@ func FuzzIndex(f *testing.F) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	l := limits{}.withDefaults()
 	for range 5 {
-		var w chunkWriter
-		w.reset(1, false)
+		w := newChunkWriter(1, false, nil)
 		for n := range 5 {
 			w.add(randomRecord(rng, n))
 		}

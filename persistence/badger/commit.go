@@ -6,7 +6,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// commit does the operations, all or none, and in the mode Always syncs them.
+// commit does the operations, all or none, and syncs them unless the mode is
+// Never.
 //
 // What Badger takes in one transaction is limited, and so is what may come into
 // one file of its value log without its being mapped anew under the eyes of
@@ -20,24 +21,13 @@ func (s *Store) commit(o *operations) error {
 	if s.fits(o) {
 		return s.transact(o.list)
 	}
-	rest := operations{threshold: o.threshold}
-	var ahead []operation
-	for _, op := range o.list {
-		if op.value != nil && op.key[0] == keyChunk {
-			ahead = append(ahead, op)
-		} else {
-			rest.list = append(rest.list, op)
-			size, logged := rest.sizeOf(op)
-			rest.size, rest.logged = rest.size+size, rest.logged+logged
-		}
-	}
-	if err := s.inPieces(ahead); err != nil {
+	if err := s.inPieces(o.takeMessages()); err != nil {
 		return err
 	}
-	if s.fits(&rest) {
-		return s.transact(rest.list)
+	if s.fits(o) {
+		return s.transact(o.list)
 	}
-	return s.commitByJournal(&rest)
+	return s.commitByJournal(o)
 }
 
 // faulty returns what tests have a step fail with.
@@ -94,7 +84,7 @@ func (s *Store) transact(list []operation) error {
 			return fmt.Errorf("key %x: %w", op.key, err)
 		}
 	}
-	if s.opts.Sync == Always {
+	if s.opts.Sync != Never {
 		s.syncs.Add(1)
 	}
 	if err := txn.Commit(); err != nil {

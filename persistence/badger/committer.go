@@ -87,23 +87,37 @@ func (s *Store) nextGroup(g *group) (wait time.Duration, stop bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &s.pending
-	due := p.urgent() || p.bytes >= int64(s.limits.settleBytes) || cause != nil
+	many := p.bytes >= int64(s.limits.settleBytes)
 	switch {
 	case s.failure != nil:
 		return 0, true
-	case s.closing && len(p.batches) == 0 && cause == nil:
+	case cause != nil:
+	case s.closing && len(p.batches) == 0:
 		return 0, true
-	case due, s.closing, s.busy(), s.lastID+idBlock/2 >= s.idLimit:
+	case s.closing:
+	case p.urgent(), many, s.busy(), s.lastID+idBlock/2 >= s.idLimit:
+		wait = s.untilNext()
 	case len(p.batches) > 0:
-		if wait = s.limits.settleDelay - time.Since(p.since); wait > 0 {
-			return wait, false
-		}
+		wait = s.limits.settleDelay - time.Since(p.since)
 	default:
-		return time.Hour, false
+		wait = time.Hour
+	}
+	if wait > 0 {
+		return wait, false
 	}
 	p.take(g, &s.limits)
 	s.writing = g.bytes
 	return 0, false
+}
+
+// untilNext returns how long it is until the next group may be written: in the
+// mode Interval that is not before the interval is over, unless the group is
+// full.
+func (s *Store) untilNext() time.Duration {
+	if s.opts.Sync != Interval || s.pending.bytes >= int64(s.limits.groupBytes) {
+		return 0
+	}
+	return s.opts.Interval - time.Since(s.lastGroup)
 }
 
 // busy reports whether there is more to tidy up than a group could.
@@ -111,8 +125,7 @@ func (s *Store) busy() bool {
 	return len(s.doomed) > 0 || len(s.spent) > 0 || len(s.candidates) > 0
 }
 
-// writeGroup writes a group, and tells those who wait, or has them told after
-// the next sync.
+// writeGroup writes a group, and tells those who wait.
 func (s *Store) writeGroup(g *group) {
 	err := s.logger.failure()
 	if err == nil {
@@ -120,7 +133,14 @@ func (s *Store) writeGroup(g *group) {
 	}
 	wrote := len(g.ops.list) > 0
 	if err == nil && wrote {
-		err = s.commit(&g.ops)
+		s.lastGroup = time.Now()
+		if err = s.commit(&g.ops); err == nil {
+			err = s.faulty("committed")
+		}
+	}
+	if err == nil && len(g.moves) > 0 && s.opts.Sync == Never {
+		// What is moved may be old, and should be as safe as it was.
+		err = syncAll(s.db, s.dir)
 	}
 	if err == nil {
 		s.finish(g)
@@ -139,10 +159,6 @@ func (s *Store) writeGroup(g *group) {
 	}
 	s.room.Broadcast()
 	s.mu.Unlock()
-	if err == nil && wrote && s.opts.Sync == Interval {
-		s.syncer.add(g.told)
-		return
-	}
 	s.numbers = tell(g.told, err, s.numbers)
 }
 
@@ -160,7 +176,7 @@ func (s *Store) fail(cause error) {
 	s.room.Broadcast()
 	close(s.failed)
 	s.mu.Unlock()
+	s.table.stop()
 	s.opts.Log.Error().Err(cause).Msg("the store has failed: nothing more is written")
 	refuse(p.appends, p.waits, s.failure)
-	s.syncer.refuse(s.failure)
 }

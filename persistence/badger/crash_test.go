@@ -215,7 +215,12 @@ func (c *crashed) check() {
 			c.Errorf("message %d is there: %v, want %v", seq, found[seq], is)
 		}
 	}
-	if len(found) > 0 && s.Stats().Damaged > 0 {
+	for seq := range found {
+		if _, ok := c.live[seq]; !ok {
+			c.Errorf("message %d is there, and nobody has appended it", seq)
+		}
+	}
+	if s.Stats().Damaged > 0 {
 		c.Errorf("%d messages are damaged", s.Stats().Damaged)
 	}
 }

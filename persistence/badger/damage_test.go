@@ -303,3 +303,43 @@ func TestEmptyLogs(t *testing.T) {
 		}
 	}
 }
+
+// TestTailsOfLogs tells what was being written from what is lost.
+func TestTailsOfLogs(t *testing.T) {
+	im := newImage(t, false)
+	logs, err := memLogs(im.dir)
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("no logs to damage: %v", err)
+	}
+	path := memPath(im.dir, logs[len(logs)-1])
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := len(bytes.TrimRight(data, "\x00"))
+	last := bytes.LastIndex(data, txnEnd)
+	if bytes.Count(data, txnEnd) < 4 {
+		t.Fatal("too few transactions in the log")
+	}
+	for _, c := range []struct {
+		what string
+		at   int // where a byte is damaged
+		want logTail
+	}{
+		{"nothing", -1, logTail{}},
+		{"the end of the last transaction", last + 2, logTail{bytes: end - last + 5}},
+		{"the first entry", logHeader + 10, logTail{bytes: end - logHeader, lost: true}},
+	} {
+		bad := bytes.Clone(data)
+		if c.at >= 0 {
+			bad[c.at] ^= 1
+		}
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readTail(path)
+		if err != nil || got.lost != c.want.lost || (got.bytes > 0) != (c.want.bytes > 0) || got.bytes > c.want.bytes+8 {
+			t.Errorf("%s is damaged: the tail is %+v, %v, want about %+v", c.what, got, err, c.want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func TestFailingSteps(t *testing.T) {
 	for _, c := range []struct {
 		step string
 		mode Sync
-	}{{"commit", Always}, {"commit", Interval}, {"commit", Never}, {"sync", Interval}, {"transact", Always}} {
+	}{{"commit", Always}, {"commit", Interval}, {"commit", Never}, {"transact", Always}, {"transact", Interval}} {
 		s := open(t, t.TempDir(), Options{Sync: c.mode})
 		q := benchQueue(t, s)
 		if err := appendOne(s, q, 1).Await(); err != nil {

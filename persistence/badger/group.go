@@ -23,14 +23,15 @@ type group struct {
 	told    []told
 	elided  int
 
-	ops     operations
-	done    []settled // places that this group settles
-	noted   []noted
-	written []*chunkWriter // the chunks of this group, and
-	chunks  []*chunk       // what is to be known of them
-	gone    []*chunk       // chunks that it deletes
-	moves   []*relocated
-	ids     uint64 // the new limit of ids, if not 0
+	ops    operations
+	done   []settled // places that this group settles
+	noted  []noted
+	chunks []*chunk // that it writes
+	added  []added
+	bodies [][]byte // what the values of those chunks are made of
+	gone   []*chunk // chunks that it deletes
+	moves  []*relocated
+	ids    uint64 // the new limit of ids, if not 0
 }
 
 // settled is a place that a group settles.
@@ -52,15 +53,17 @@ func (g *group) reset() {
 	clear(g.told)
 	clear(g.done)
 	clear(g.noted)
-	clear(g.written)
 	clear(g.chunks)
+	clear(g.added)
+	clear(g.bodies)
 	clear(g.gone)
 	clear(g.moves)
 	g.ops.reset()
 	g.bytes, g.elided, g.ids = 0, 0, 0
 	g.records, g.settles, g.changes, g.told = g.records[:0], g.settles[:0], g.changes[:0], g.told[:0]
 	g.done, g.noted = g.done[:0], g.noted[:0]
-	g.written, g.chunks, g.gone, g.moves = g.written[:0], g.chunks[:0], g.gone[:0], g.moves[:0]
+	g.chunks, g.added, g.bodies = g.chunks[:0], g.added[:0], g.bodies[:0]
+	g.gone, g.moves = g.gone[:0], g.moves[:0]
 }
 
 // build turns the group into operations. The order counts: settles come first,
@@ -69,10 +72,10 @@ func (s *Store) build(g *group) error {
 	s.settlePlaces(g)
 	s.dropDead(g)
 	s.encodeSettles(g)
-	if err := s.relocate(g); err != nil {
+	s.relocate(g)
+	if err := s.placeRecords(g); err != nil {
 		return err
 	}
-	s.placeRecords(g)
 	s.define(g)
 	s.extendIDs(g)
 	if len(g.ops.list) > 0 {
@@ -135,7 +138,7 @@ func (s *Store) dropChunk(g *group, c *chunk) {
 	}
 	g.ops.delete(keyN(keyIndex, c.id))
 	s.counts.chunks--
-	c.dropped = true
+	s.table.drop(c)
 	g.gone = append(g.gone, c)
 	if c.more == nil {
 		return
@@ -214,41 +217,6 @@ func nextChunk(done []settled, notes []noted) *chunk {
 	}
 }
 
-// placeRecords puts the new records into chunks.
-func (s *Store) placeRecords(g *group) {
-	var open [2]*chunkWriter // one for what is dropped at start
-	for _, r := range g.records {
-		k := 0
-		if r.Transient {
-			k = 1
-		}
-		open[k] = s.roomFor(g, open[k], persistence.SizeOf(r.Message), len(r.Places), r.Transient)
-		open[k].add(r)
-	}
-	for _, w := range g.written {
-		g.chunks = append(g.chunks, w.finish(&g.ops, &s.limits))
-	}
-	s.counts.chunks += uint64(len(g.written))
-}
-
-// roomFor returns the chunk to add a message to: w, or if that is nil or full a
-// new one.
-func (s *Store) roomFor(g *group, w *chunkWriter, size, places int, transient bool) *chunkWriter {
-	if w != nil && w.fits(size, places, &s.limits) {
-		return w
-	}
-	if n := len(s.writers); n > 0 {
-		w = s.writers[n-1]
-		s.writers = s.writers[:n-1]
-	} else {
-		w = &chunkWriter{}
-	}
-	s.counts.nextChunk++
-	w.reset(s.counts.nextChunk, transient)
-	g.written = append(g.written, w)
-	return w
-}
-
 // finish makes known what was written.
 func (s *Store) finish(g *group) {
 	for _, c := range g.chunks {
@@ -265,20 +233,16 @@ func (s *Store) finish(g *group) {
 		}
 		s.cache.remove(c.id)
 	}
+	if len(g.gone) > 0 {
+		s.table.change.Broadcast()
+	}
 	s.mu.Lock()
 	s.settledIDs(g)
-	for _, w := range g.written {
-		for _, a := range w.added {
-			a.record.SetStored(persistence.Ref{Chunk: w.id, Index: a.first})
-			a.record.State = persistence.State{Phase: persistence.Stored}
-		}
+	for _, a := range g.added {
+		a.record.SetStored(a.at)
+		a.record.State = persistence.State{Phase: persistence.Stored}
 	}
 	s.mu.Unlock()
-	for _, w := range g.written {
-		if cap(w.body) <= 2*s.limits.chunkBytes && len(s.writers) < 4 {
-			w.reset(0, false)
-			s.writers = append(s.writers, w)
-		}
-	}
+	s.keepBodies(g)
 	s.reclaimer.deleted(deleted, s.table.live.Load() == 0)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // load finds out what is in the database, before the committer runs.
@@ -28,6 +30,9 @@ func (s *Store) load() error {
 	}
 	for _, d := range defs {
 		s.definitions[definitionID{d.Kind, d.ID}] = struct{}{}
+		if d.Kind == persistence.KindQueue {
+			s.queues[persistence.QueueID(d.ID)] = struct{}{}
+		}
 	}
 	if err := s.loadChunks(); err != nil {
 		return err

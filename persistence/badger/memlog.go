@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -11,32 +12,47 @@ import (
 )
 
 // Badger cuts the log of a memtable at the first entry that it cannot read, and
-// does not say so. After the end of a process the rest is zeros. After a power
-// cut it may be anything, of what was not synced. But if an entry was damaged
-// later, what follows it is lost, and that should be known.
+// does not say so. After the end of the process the rest is zeros, or the
+// beginning of what was being written; after a power cut it may be any part of
+// that. But if an entry was damaged later, what follows it is lost, and that
+// should be known.
 
 // logHeader is how long the header of a log is.
 const logHeader = 20
 
+// txnEnd begins the key of the entry by which a transaction ends.
+var txnEnd = []byte("!badger!txn")
+
+// logTail is what follows the last entry of a log that can be read.
+type logTail struct {
+	// bytes, not counting zeros at the end
+	bytes int
+	// lost says that several transactions end there, so that more is lost than
+	// what was being written: that is one, as each is synced before the next.
+	lost bool
+}
+
 // warnOfLog says if a log has an end that cannot be read.
 func warnOfLog(path string, log *zerolog.Logger) error {
-	n, err := unreadable(path)
-	if n > 0 {
-		log.Warn().Str("file", filepath.Base(path)).Int("bytes", n).
-			Msg("the end of a log cannot be read: what it held is lost, but after a power cut that was not synced yet")
+	tail, err := readTail(path)
+	switch name := filepath.Base(path); {
+	case tail.lost:
+		log.Error().Str("file", name).Int("bytes", tail.bytes).Msg("a log is damaged: what follows is lost")
+	case tail.bytes > 0:
+		log.Warn().Str("file", name).Int("bytes", tail.bytes).
+			Msg("the end of a log cannot be read: after a power cut it is what was being written, and nobody was told that it is safe")
 	}
 	return err
 }
 
-// unreadable returns how many bytes of a log follow its last entry, not
-// counting zeros at the end.
-func unreadable(path string) (int, error) {
+// readTail returns what follows the last entry of a log that can be read.
+func readTail(path string) (tail logTail, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("log: %w", err)
+		return logTail{}, fmt.Errorf("log: %w", err)
 	}
 	if len(data) < logHeader {
-		return 0, nil
+		return logTail{}, nil
 	}
 	data = data[logHeader:]
 	for {
@@ -46,11 +62,8 @@ func unreadable(path string) (int, error) {
 		}
 		data = data[n:]
 	}
-	n := len(data)
-	for n > 0 && data[n-1] == 0 {
-		n--
-	}
-	return n, nil
+	data = bytes.TrimRight(data, "\x00")
+	return logTail{bytes: len(data), lost: bytes.Count(data, txnEnd) > 1}, nil
 }
 
 // logEntry returns the length of the entry at the front of data, or 0 if there

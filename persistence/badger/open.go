@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // What Open refuses, besides what the system says. Each is wrapped in a
@@ -39,12 +41,13 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, opts: o, limits: o.limits, logger: &logger{log: o.Log},
 		wake: make(chan struct{}, 1), committed: make(chan struct{}), failed: make(chan struct{}),
-		table:       table{byID: make(map[uint64]*chunk)},
 		definitions: make(map[definitionID]struct{}),
+		queues:      make(map[persistence.QueueID]struct{}),
 	}
+	s.table.init()
 	s.room = sync.NewCond(&s.mu)
 	s.logger.wake = s.wakeCommitter
-	s.syncer, s.reclaimer = newSyncer(s), newReclaimer(s)
+	s.reclaimer = newReclaimer(s)
 	if s.db, err = openDatabase(dir, o, s.logger); err != nil {
 		return nil, err
 	}
@@ -62,9 +65,6 @@ func Open(dir string, o Options) (*Store, error) {
 		Dur("took", time.Since(start)).Msg("store opened")
 	go s.commitGroups()
 	go s.reclaimer.run()
-	if o.Sync == Interval {
-		go s.syncer.run()
-	}
 	s.reclaimer.start()
 	return s, nil
 }
@@ -78,13 +78,21 @@ func (s *Store) collectWaste() error {
 		return nil
 	}
 	s.opts.Log.Warn().Int64("bytes", wasted).Int64("needed", kept).Msg("much more disk space is taken than needed: looking for what can be deleted")
-	if err := s.db.Close(); err != nil {
+	// What was deleted counts as live until its deletion has met it in the
+	// tables.
+	_, err := s.reclaimer.compactAndCollect()
+	if err == nil {
+		err = s.db.Flatten(1)
+	}
+	if err == nil {
+		err = s.db.Close()
+	}
+	if err == nil {
+		err = seedDiscards(s.dir)
+	}
+	if err != nil {
 		return fmt.Errorf("the store %s: %w", s.dir, err)
 	}
-	if err := seedDiscards(s.dir); err != nil {
-		return fmt.Errorf("the store %s: %w", s.dir, err)
-	}
-	var err error
 	s.db, err = openDatabase(s.dir, s.opts, s.logger)
 	return err
 }

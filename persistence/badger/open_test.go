@@ -123,3 +123,25 @@ func TestJournalIsEndedAtStart(t *testing.T) {
 		s.Close()
 	}
 }
+
+// TestIntervalsMakeGroups: in the mode Interval there is at most one group an
+// interval.
+func TestIntervalsMakeGroups(t *testing.T) {
+	s := open(t, t.TempDir(), Options{Sync: Interval, Interval: MaxInterval / 20})
+	defer s.Close()
+	q := benchQueue(t, s)
+	before, start := s.Stats(), time.Now()
+	var waits []*persistence.Outcome
+	for n := range uint64(100) {
+		waits = append(waits, appendOne(s, q, n))
+	}
+	for _, w := range waits {
+		if err := w.Await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	groups, most := s.Stats().Groups-before.Groups, uint64(time.Since(start)/(MaxInterval/20))+1
+	if groups > most || s.Stats().Records-before.Records != 100 {
+		t.Errorf("%d groups in %v, want up to %d", groups, time.Since(start), most)
+	}
+}

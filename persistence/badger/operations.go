@@ -33,6 +33,22 @@ func (o *operations) delete(key []byte) {
 	o.size += size
 }
 
+// takeMessages takes the values of chunks out and returns them.
+func (o *operations) takeMessages() (messages []operation) {
+	all := o.list
+	*o = operations{threshold: o.threshold}
+	for _, op := range all {
+		if op.value != nil && op.key[0] == keyChunk {
+			messages = append(messages, op)
+			continue
+		}
+		o.list = append(o.list, op)
+		size, logged := o.sizeOf(op)
+		o.size, o.logged = o.size+size, o.logged+logged
+	}
+	return messages
+}
+
 // sizeOf returns what an operation takes in a transaction and in the value log.
 func (o *operations) sizeOf(op operation) (size, logged int) {
 	const head = 12 // metas, and a version at the end of the key

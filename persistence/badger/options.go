@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,8 +17,9 @@ const (
 	// Always: each group is synced to disk before its waiters are told. What
 	// was told survives a power cut.
 	Always Sync = iota
-	// Interval: groups are synced together, every Options.Interval, and then
-	// their waiters are told. What was told survives a power cut.
+	// Interval: as Always, but a group is written only when Options.Interval has
+	// passed since the last, so that fewer and larger ones are synced, and more
+	// is settled before it needs to be written.
 	Interval
 	// Never: waiters are told when the operating system has the data. What was
 	// told survives the end of the process, but not of the machine.
@@ -37,8 +39,9 @@ const DefaultInterval = 10 * time.Millisecond
 type Options struct {
 	// Sync is the mode.
 	Sync Sync
-	// Interval is how often the mode Interval syncs, MinInterval to
-	// MaxInterval; 0 is DefaultInterval. Other modes ignore it.
+	// Interval is how often the mode Interval syncs at most, MinInterval to
+	// MaxInterval; 0 is DefaultInterval. It is how long a confirm may wait.
+	// Other modes ignore it.
 	Interval time.Duration
 	// Log is told what happens to the data; nil logs nothing.
 	Log *zerolog.Logger
@@ -131,6 +134,10 @@ func (o Options) check() (Options, error) {
 		nop := zerolog.Nop()
 		o.Log = &nop
 	}
+	if o.Sync == Interval {
+		o.limits.groupBytes = cmp.Or(o.limits.groupBytes, 8<<20)
+		o.limits.groupRecords = cmp.Or(o.limits.groupRecords, 16_000)
+	}
 	o.limits = o.limits.withDefaults()
 	return o, nil
 }
@@ -143,7 +150,7 @@ func (o Options) check() (Options, error) {
 func (o Options) database(dir string, log badger.Logger) badger.Options {
 	l := o.limits
 	return badger.DefaultOptions(dir).
-		WithSyncWrites(o.Sync == Always).
+		WithSyncWrites(o.Sync != Never).
 		WithValueThreshold(l.valueThreshold).
 		WithMemTableSize(l.memTable).
 		WithNumMemtables(2).

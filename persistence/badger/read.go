@@ -72,8 +72,9 @@ func (s *Store) readOfChunk(refs []persistence.Ref, out []result) {
 	for left := refs; len(left) > 0; {
 		var n int
 		for try := 1; ; try++ {
+			var id uint64
 			var err error
-			if n, err = s.readPlaces(left, out); err == nil {
+			if id, n, err = s.readPlaces(left, out); err == nil {
 				break
 			}
 			// The chunk may have been moved between the looking up and the
@@ -82,6 +83,7 @@ func (s *Store) readOfChunk(refs []persistence.Ref, out []result) {
 				s.blame(left[:n], out, err)
 				break
 			}
+			s.table.awaitDrop(id)
 		}
 		left, out = left[n:], out[n:]
 	}
@@ -98,9 +100,8 @@ func (s *Store) blame(refs []persistence.Ref, out []result, err error) {
 
 // readPlaces reads the first n of refs, which are in one chunk now. If it
 // returns an error, nothing is read of them.
-func (s *Store) readPlaces(refs []persistence.Ref, out []result) (n int, err error) {
+func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n int, err error) {
 	type spot struct{ place, returns uint32 }
-	var id uint64
 	var spots []spot
 	s.table.mu.RLock()
 	for _, at := range refs {
@@ -108,7 +109,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (n int, err err
 		if c == nil && len(spots) == 0 {
 			s.table.mu.RUnlock()
 			out[0].err = fmt.Errorf("%w: there is nothing at %v", persistence.ErrDamaged, at)
-			return 1, nil
+			return 0, 1, nil
 		}
 		if c == nil || len(spots) > 0 && c.id != id {
 			break
@@ -124,7 +125,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (n int, err err
 	n = len(spots)
 	x, err := s.readIndex(id)
 	if err != nil {
-		return n, err
+		return id, n, err
 	}
 	err = s.readChunk(id, x, func(data []byte) error {
 		for i, spot := range spots {
@@ -148,7 +149,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (n int, err err
 		}
 		return nil
 	})
-	return n, err
+	return id, n, err
 }
 
 // compareRefs orders refs as they were written.

@@ -156,7 +156,11 @@ func (r *reclaimer) fill() error {
 	for n := 0; n < int(s.limits.memTable); n += len(value) {
 		list = append(list, operation{keyN(keyFiller, uint64(n/len(value))), value})
 	}
-	return s.inPieces(list)
+	if err := s.inPieces(list); err != nil {
+		return err
+	}
+	// A full memtable is left at the next write.
+	return s.transact(list[:1])
 }
 
 // collect has Badger drop files until there is none to be dropped, and returns
@@ -188,7 +192,7 @@ func (r *reclaimer) collectOne() error {
 		s.turns.Lock()
 		defer s.turns.Unlock()
 	}
-	if s.opts.Sync == Always {
+	if s.opts.Sync != Never {
 		return s.db.RunValueLogGC(discardRatio)
 	}
 	txn := s.db.NewTransaction(false)

@@ -72,7 +72,7 @@ func (r *recovery) chunk(item *badger.Item) error {
 		}
 		if p.Queue != queue || i == 0 {
 			queue = p.Queue
-			_, defined = s.definitions[definitionID{persistence.KindQueue, uint64(queue)}]
+			_, defined = s.queues[queue]
 		}
 		at := persistence.Ref{Chunk: id, Index: uint32(i)}
 		place := p.Place

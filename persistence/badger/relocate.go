@@ -16,12 +16,12 @@ type relocated struct {
 // relocate moves what is live in mostly dead chunks to new ones, so that slow
 // queues do not keep the disk full of what others are done with. A group moves
 // a little.
-func (s *Store) relocate(g *group) error {
+func (s *Store) relocate(g *group) {
 	if len(s.candidates) == 0 && !s.pickCandidates() {
-		return nil
+		return
 	}
 	budget := int64(s.limits.relocateStep)
-	var open [2]*chunkWriter
+	var open openChunks
 	for n := 0; n < s.limits.deletes/2 && budget > 0 && len(s.candidates) > 0; n++ {
 		c := s.candidates[0]
 		s.candidates = s.candidates[1:]
@@ -29,15 +29,13 @@ func (s *Store) relocate(g *group) error {
 			continue
 		}
 		budget -= c.liveBytes()
-		if err := s.moveChunk(g, c, &open); err != nil {
-			return err
-		}
+		s.moveChunk(g, c, &open)
 		s.relocatedDead -= c.bytes - c.liveBytes()
 	}
 	if s.relocatedDead <= 0 {
 		s.candidates = nil
 	}
-	return nil
+	s.endChunks(g, &open)
 }
 
 // pickCandidates lists chunks to be moved, lowest live share first, if more is
@@ -67,58 +65,57 @@ func (s *Store) pickCandidates() bool {
 }
 
 // moveChunk moves the live places of a chunk, and deletes it.
-func (s *Store) moveChunk(g *group, c *chunk, open *[2]*chunkWriter) error {
+func (s *Store) moveChunk(g *group, c *chunk, open *openChunks) {
 	x, err := s.readIndex(c.id)
-	if err != nil {
-		s.leave(c, err)
-		return nil
-	}
-	k := 0
-	if c.transient {
-		k = 1
-	}
 	m := &relocated{chunk: c}
-	err = s.readChunk(c.id, x, func(data []byte) error {
-		var places []persistence.Place
-		var from []uint32
-		for i := range x.recs {
-			r := &x.recs[i]
-			places, from = places[:0], from[:0]
-			for p := r.first; p < r.first+r.places; p++ {
-				if c.settled.has(int(p)) {
-					continue
-				}
-				place := x.all[p].Place
-				if c.more != nil {
-					if n, ok := c.more.notes[p]; ok {
-						place.Returns = n
-					}
-				}
-				places, from = append(places, place), append(from, p)
-			}
-			if len(places) == 0 {
-				continue
-			}
-			w := s.roomFor(g, open[k], int(r.length), len(places), c.transient)
-			open[k] = w
-			first := w.addRaw(data[r.offset:r.offset+r.length], *r, places)
-			for j, p := range from {
-				m.moved = append(m.moved, move{p, persistence.Ref{Chunk: w.id, Index: first + uint32(j)}})
-			}
-		}
-		return nil
-	})
+	if err == nil {
+		// Nothing may be committed meanwhile: the file is locked.
+		err = s.readChunk(c.id, x, func(data []byte) error {
+			s.moveRecords(g, m, x, data, open)
+			return nil
+		})
+	}
 	if err != nil {
-		s.leave(c, err)
-		return nil
+		c.stuck = true
+		s.opts.Log.Error().Err(err).Uint64("chunk", c.id).Msg("messages cannot be moved")
+		return
 	}
 	s.dropChunk(g, c)
 	g.moves = append(g.moves, m)
-	return nil
 }
 
-// leave has a chunk stay where it is because it cannot be read.
-func (s *Store) leave(c *chunk, err error) {
-	c.stuck = true
-	s.opts.Log.Error().Err(err).Uint64("chunk", c.id).Msg("messages cannot be moved")
+// moveRecords appends what is live in data to open chunks.
+func (s *Store) moveRecords(g *group, m *relocated, x *index, data []byte, open *openChunks) {
+	var places []persistence.Place
+	var from []uint32
+	for i := range x.recs {
+		r := &x.recs[i]
+		places, from = m.chunk.livePlaces(x, r, places[:0], from[:0])
+		if len(places) == 0 {
+			continue
+		}
+		w := s.roomFor(g, open, int(r.length), len(places), m.chunk.transient)
+		first := w.addRaw(data[r.offset:r.offset+r.length], *r, places)
+		for j, p := range from {
+			m.moved = append(m.moved, move{p, persistence.Ref{Chunk: w.id, Index: first + uint32(j)}})
+		}
+	}
+}
+
+// livePlaces appends the live places of a record, with what was noted of them,
+// and their numbers.
+func (c *chunk) livePlaces(x *index, r *indexRecord, places []persistence.Place, numbers []uint32) ([]persistence.Place, []uint32) {
+	for p := r.first; p < r.first+r.places; p++ {
+		if c.settled.has(int(p)) {
+			continue
+		}
+		place := x.all[p].Place
+		if c.more != nil {
+			if n, ok := c.more.notes[p]; ok {
+				place.Returns = n
+			}
+		}
+		places, numbers = append(places, place), append(numbers, p)
+	}
+	return places, numbers
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -21,7 +22,7 @@ type Store struct {
 	logger    *logger
 	txnSize   int // what goes into one transaction
 	txnCount  int
-	syncer    *syncer
+	queues    map[persistence.QueueID]struct{} // that were defined at start
 	reclaimer *reclaimer
 	wake      chan struct{} // has room for one
 	committed chan struct{} // closed when the committer has ended
@@ -49,6 +50,7 @@ type Store struct {
 	fault atomic.Pointer[func(step string) error] // what tests have the disk say
 
 	// owned by the committer, once it runs
+	lastGroup     time.Time // when it began
 	counts        counts
 	definitions   map[definitionID]struct{}
 	doomed        []*chunk // with no live place, to be deleted
@@ -56,7 +58,7 @@ type Store struct {
 	candidates    []*chunk // to be relocated
 	relocatedDead int64    // how much more is to be freed by that
 	relocateAbove int64    // more has to be dead for the next time
-	writers       []*chunkWriter
+	buffers       [][]byte // for chunks
 	numbers       []uint64
 	places        []uint32
 	notes         []note
@@ -65,7 +67,16 @@ type Store struct {
 var _ persistence.Store = (*Store)(nil)
 
 // failed returns the error that all get after a failure.
-func failed(cause error) error { return fmt.Errorf("%w: %w", persistence.ErrFailed, cause) }
+func failed(cause error) error { return fmt.Errorf("%w: %w", persistence.ErrFailed, oneLine{cause}) }
+
+// oneLine is an error without the lines that Badger puts after the first.
+type oneLine struct{ error }
+
+// Error implements error.
+func (e oneLine) Error() string { return firstLine(e.error) }
+
+// Unwrap returns what it was.
+func (e oneLine) Unwrap() error { return e.error }
 
 // Err implements persistence.Store.
 func (s *Store) Err() error {
@@ -120,9 +131,6 @@ func (s *Store) Close() error {
 	s.wakeCommitter()
 	<-s.committed
 	s.reclaimer.close()
-	if s.opts.Sync == Interval {
-		s.syncer.close()
-	}
 	s.gate.close()
 	err := s.failureOf()
 	if e := s.db.Close(); e != nil && err == nil {

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,16 +46,21 @@ func (f *filler) counts() (published, confirmed int) {
 	return f.next, len(f.confirmed)
 }
 
-// publish goes on until the connection ends; the broker stops to read when it
-// blocks, so that the end may be the only way out.
-func (f *filler) publish(b *broker) (conn *amqp091.Connection, done chan struct{}) {
+// publish goes on until cut is called. That cuts the socket, because a broker
+// does not read from a publisher that it has blocked, not even a close.
+func (f *filler) publish(b *broker) (cut func()) {
 	f.t.Helper()
-	conn, ch := b.connect()
+	socket, err := net.Dial("tcp", b.ready.AMQP[0])
+	must(f.t, err, "dial")
+	guest := []amqp091.Authentication{&amqp091.PlainAuth{Username: "guest", Password: "guest"}}
+	conn, err := amqp091.Open(socket, amqp091.Config{SASL: guest, Vhost: "/", Heartbeat: 30 * time.Second})
+	must(f.t, err, "connect")
+	ch, err := conn.Channel()
+	must(f.t, err, "channel")
 	f.blocked = conn.NotifyBlocked(make(chan amqp091.Blocking, 10))
 	must(f.t, ch.Confirm(false), "confirm.select")
 	confirms := ch.NotifyPublish(make(chan amqp091.Confirmation, 100))
 	open := make(chan int, 100)
-	done = make(chan struct{})
 	var both sync.WaitGroup
 	both.Go(func() {
 		for c := range confirms {
@@ -83,11 +89,10 @@ func (f *filler) publish(b *broker) (conn *amqp091.Connection, done chan struct{
 			}
 		}
 	})
-	go func() {
+	return func() {
+		socket.Close()
 		both.Wait()
-		close(done)
-	}()
-	return conn, done
+	}
 }
 
 // isBlocked waits for connection.blocked, or unblocked.
@@ -149,7 +154,7 @@ func TestDiskFull(t *testing.T) {
 	_, err := ch.QueueDeclare(fullQueue, true, false, false, false, nil)
 	must(t, err, "declare")
 
-	conn, done := f.publish(b)
+	cut := f.publish(b)
 	f.isBlocked(b, true)
 	published, confirmed := f.counts()
 	t.Logf("blocked after %d messages, %d of them confirmed; %d MiB are free", published, confirmed, v.free()>>20)
@@ -166,18 +171,16 @@ func TestDiskFull(t *testing.T) {
 
 	// Killed there, it comes up again at the price of the ballast.
 	b.kill()
-	conn.Close()
-	<-done
+	cut()
 	b = start(t, dir, args...)
 	if !b.said(`"level":"warn"`, "the ballast was removed to make room") {
 		t.Errorf("the log does not say what became of the ballast:\n%s", b.log())
 	}
-	conn, done = f.publish(b)
+	cut = f.publish(b)
 	f.isBlocked(b, true)
 	f.take(b, 50)
 	b.kill()
-	conn.Close()
-	<-done
+	cut()
 
 	// Without anything to give up it refuses.
 	v.fill("rest", v.free()-2<<20)
@@ -191,17 +194,16 @@ func TestDiskFull(t *testing.T) {
 	// With space it goes on, until there is none again; and then as consumers
 	// make some.
 	b = start(t, dir, args...)
-	conn, done = f.publish(b)
+	cut = f.publish(b)
 	f.isBlocked(b, true)
+	before, _ := f.counts()
 	f.take(b, 2000)
 	f.isBlocked(b, false)
 	t.Logf("unblocked with %d MiB free", v.free()>>20)
-	before, _ := f.counts()
 	if !eventually(time.Minute, func() bool { now, _ := f.counts(); return now > before+100 }) {
 		t.Errorf("publishing does not go on:\n%s", b.log())
 	}
-	conn.Close()
-	<-done
+	cut()
 	f.take(b, -1)
 	if !eventually(time.Minute, func() bool { _, err := os.Stat(filepath.Join(dir, "ballast")); return err == nil }) {
 		t.Errorf("with space again there is no ballast: %d MiB are free", v.free()>>20)
