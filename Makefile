@@ -16,7 +16,7 @@ run: build ## run the broker: make run ARGS=--in-memory
 	./bin/leveret serve $(ARGS)
 
 test: check race-note ## everything that must hold before a merge
-	go test $(RACE) -short -timeout 6m ./...
+	go test $(RACE) -short -timeout 15m ./...
 
 test-long: race-note ## also what testing.Short leaves out, three times over, and test-crash
 	go test $(RACE) -count 3 -timeout 60m $$(go list ./... | grep -v /crashtest$$)
