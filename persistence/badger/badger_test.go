@@ -19,7 +19,9 @@ func TestContract(t *testing.T) {
 			if testing.Short() && mode.sync != Always {
 				t.Skip("the others differ little: not in short mode")
 			}
-			storetest.Run(t, func(t *testing.T) storetest.Harness { return harness(t, Options{Sync: mode.sync}) })
+			storetest.Run(t, func(t *testing.T) storetest.Harness {
+				return harness(t, Options{Sync: mode.sync, Interval: MinInterval})
+			})
 		})
 	}
 }

@@ -173,6 +173,7 @@ func TestDamage(t *testing.T) {
 		for _, name := range kinds(t, dir) {
 			for _, h := range hurts() {
 				t.Run(fmt.Sprintf("%s/%s/%s", how, strings.ReplaceAll(name, "/", "_"), h.name), func(t *testing.T) {
+					t.Parallel()
 					hurtCopy := func() string {
 						work := filepath.Join(t.TempDir(), "data")
 						copyDir(t, dir, work)
@@ -212,7 +213,7 @@ func fillSome(t *testing.T, b *broker) (published int) {
 	must(t, ch.Confirm(false), "confirm.select")
 	each := 1500
 	if testing.Short() {
-		each = 300
+		each = 120
 	}
 	for seq := range each {
 		var last *amqp091.DeferredConfirmation

@@ -145,7 +145,7 @@ func (f *filler) take(b *broker, most int) (taken int) {
 // else, and goes on when there is space; killed on the full disk it can start
 // again, and nothing that it confirmed is lost.
 func TestDiskFull(t *testing.T) {
-	v := newImage(t, 640)
+	v := newImage(t, 480)
 	dir := filepath.Join(v.dir, "data")
 	args := []string{"--disk-free-limit=128MiB"}
 	f := &filler{t: t, confirmed: map[int]bool{}}

@@ -2,11 +2,14 @@ package crashtest
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -31,6 +34,30 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+var lookAtSources sync.Once
+
+// noteSources looks at the sources of the program. go test remembers which files
+// a test has looked at, and without this it would take an old result for that of
+// a program that has changed.
+func noteSources(t *testing.T) {
+	t.Helper()
+	lookAtSources.Do(func() {
+		const top = "../../.."
+		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && path != top && strings.HasPrefix(d.Name(), "."):
+				return filepath.SkipDir
+			case filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go"), d.Name() == "go.mod":
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		must(t, err, "look at the sources")
+	})
 }
 
 // number is a setting from the environment, or else long, or with -short short.
