@@ -21,6 +21,8 @@ type reclaimer struct {
 	done  chan struct{}
 	bytes atomic.Int64 // deleted since the last time
 	disk  atomic.Int64 // bytes on disk, as last looked up
+	// collecting says that a file is being collected, or about to be
+	collecting atomic.Bool
 }
 
 // The share of a file of the value log that must be dead for it to be dropped,
@@ -186,8 +188,17 @@ func (r *reclaimer) collect() (files int, err error) {
 // collectOne drops a file. What is still live in it Badger writes anew, and
 // unless it syncs all it writes, that would be only in memory when the file is
 // deleted. An open iterator defers the deletion until we have synced.
+//
+// Badger writes with the old version of the key what it has found to be live. If
+// the key is deleted meanwhile, and that deletion is compacted away before, it is
+// back for good. So nothing in the value log is deleted while a file is collected.
 func (r *reclaimer) collectOne() error {
 	s := r.store
+	r.collecting.Store(true)
+	defer s.wakeCommitter()
+	defer r.collecting.Store(false)
+	s.tidying.Lock()
+	defer s.tidying.Unlock()
 	if raceDetector {
 		s.turns.Lock()
 		defer s.turns.Unlock()

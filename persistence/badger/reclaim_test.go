@@ -93,3 +93,40 @@ func TestWasteIsFoundAtStart(t *testing.T) {
 		}
 	})
 }
+
+// While a file of the value log is collected nothing in it may be deleted, or it
+// could come back; and what had to wait is deleted after that.
+func TestNothingIsDeletedBesideCollection(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	q := benchQueue(t, s)
+	var batch persistence.Batch
+	write := func() {
+		o := persistence.NewOutcome()
+		batch.Wait(o, 0)
+		s.Write(&batch)
+		if err := o.Await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := persistence.NewRecord(benchMessage(1, 5000))
+	r.Add(persistence.Place{Queue: q, Seq: 1})
+	batch.Append(r, nil, 0)
+	write()
+	s.tidying.Lock() // as collectOne does
+	s.reclaimer.collecting.Store(true)
+	other := persistence.NewRecord(benchMessage(1, 5000))
+	other.Add(persistence.Place{Queue: q, Seq: 2})
+	batch.Settle(r, 0)
+	batch.Append(other, nil, 0)
+	write()
+	if st := s.Stats(); st.LivePlaces != 1 || st.Chunks != 2 {
+		t.Errorf("while it is collected: %d places in %d chunks, want 1 in 2", st.LivePlaces, st.Chunks)
+	}
+	s.reclaimer.collecting.Store(false)
+	s.tidying.Unlock()
+	s.wakeCommitter()
+	until(t, "the dead chunk to be deleted", func() bool { return s.Stats().Chunks == 1 })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
