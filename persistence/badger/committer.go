@@ -123,7 +123,7 @@ func (s *Store) untilNext() time.Duration {
 // busy reports whether there is more to tidy up than a group could. While the
 // value log is collected that has to wait.
 func (s *Store) busy() bool {
-	if s.reclaimer.collecting.Load() {
+	if s.collecting.Load() {
 		return false
 	}
 	return len(s.doomed) > 0 || len(s.spent) > 0 || len(s.candidates) > 0

@@ -21,8 +21,6 @@ type reclaimer struct {
 	done  chan struct{}
 	bytes atomic.Int64 // deleted since the last time
 	disk  atomic.Int64 // bytes on disk, as last looked up
-	// collecting says that a file is being collected, or about to be
-	collecting atomic.Bool
 }
 
 // The share of a file of the value log that must be dead for it to be dropped,
@@ -194,9 +192,9 @@ func (r *reclaimer) collect() (files int, err error) {
 // back for good. So nothing in the value log is deleted while a file is collected.
 func (r *reclaimer) collectOne() error {
 	s := r.store
-	r.collecting.Store(true)
+	s.collecting.Store(true)
 	defer s.wakeCommitter()
-	defer r.collecting.Store(false)
+	defer s.collecting.Store(false)
 	s.tidying.Lock()
 	defer s.tidying.Unlock()
 	if raceDetector {

@@ -113,7 +113,7 @@ func TestNothingIsDeletedBesideCollection(t *testing.T) {
 	batch.Append(r, nil, 0)
 	write()
 	s.tidying.Lock() // as collectOne does
-	s.reclaimer.collecting.Store(true)
+	s.collecting.Store(true)
 	other := persistence.NewRecord(benchMessage(1, 5000))
 	other.Add(persistence.Place{Queue: q, Seq: 2})
 	batch.Settle(r, 0)
@@ -122,7 +122,7 @@ func TestNothingIsDeletedBesideCollection(t *testing.T) {
 	if st := s.Stats(); st.LivePlaces != 1 || st.Chunks != 2 {
 		t.Errorf("while it is collected: %d places in %d chunks, want 1 in 2", st.LivePlaces, st.Chunks)
 	}
-	s.reclaimer.collecting.Store(false)
+	s.collecting.Store(false)
 	s.tidying.Unlock()
 	s.wakeCommitter()
 	until(t, "the dead chunk to be deleted", func() bool { return s.Stats().Chunks == 1 })
