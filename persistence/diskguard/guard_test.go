@@ -159,6 +159,7 @@ func TestLooksOftenerTheLessThereIs(t *testing.T) {
 		g.Watch(func(bool) { t.Error("alarm") })
 		before := d.looked()
 		time.Sleep(10*time.Second + time.Millisecond)
+		synctest.Wait()
 		g.Close()
 		if got := d.looked() - before; got != 10 {
 			t.Errorf("%d looks in 10 s, want 10", got)
@@ -175,6 +176,7 @@ func TestUnknownSpaceKeepsTheAlarm(t *testing.T) {
 		defer g.Close()
 		d.set(1000*mib, errors.New("no disk"))
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if !a.on {
 			t.Error("the alarm went when nothing was known")
 		}
@@ -234,6 +236,7 @@ func TestBallastMakesAStartPossible(t *testing.T) {
 		}
 		d.set(600*mib, nil) // room for the ballast, but with it for little else
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if d.hasBallast() {
 			t.Error("the ballast came back too early")
 		}
@@ -275,6 +278,7 @@ func TestBallastIsGivenUpForAcks(t *testing.T) {
 		defer g.Close()
 		d.set(64*mib+acute, nil)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if !d.hasBallast() || !a.on {
 			t.Errorf("with %d MiB: ballast %v, alarm %v", acute>>20, d.hasBallast(), a.on)
 		}

@@ -49,7 +49,8 @@ func (x *trial) start() *broker {
 	return b
 }
 
-// round lets clients work for a while and then crashes the broker.
+// round lets clients work for a while and then has the broker crashed, of which
+// the ledger is told first.
 func (x *trial) round(crash func(*broker)) {
 	x.t.Helper()
 	b := x.start()
@@ -59,10 +60,10 @@ func (x *trial) round(crash func(*broker)) {
 	x.worked += work
 	<-time.After(work)
 	b.alive()
-	x.l.crash()
 	crash(b)
 	w.workers.Wait()
 	x.l.over()
+	x.c.setDeaf(false)
 	x.crashed++
 }
 
@@ -110,7 +111,10 @@ func (x *trial) empty() {
 func TestKill(t *testing.T) {
 	x := newTrial(t, filepath.Join(roomyDir(t), "data"))
 	for range number(t, "LEVERET_TEST_KILLS", 3, 50) {
-		x.round((*broker).kill)
+		x.round(func(b *broker) {
+			x.l.crash()
+			b.kill()
+		})
 		if t.Failed() {
 			break
 		}

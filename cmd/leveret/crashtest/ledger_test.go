@@ -18,7 +18,9 @@ type ledger struct {
 	// confirmed. The store takes things in order: what was settled before is
 	// safe with it. An ack alone may take its time, and be lost in a crash.
 	proofs   []time.Time
-	ending   bool // a crash is under way: errors are no news
+	ending   bool      // a crash is under way: errors are no news
+	cut      bool      // it is a power cut
+	dark     time.Time // since when the disk takes nothing more
 	problems []string
 	overflow int // problems beyond the first
 }
@@ -93,6 +95,9 @@ func (l *ledger) confirm(ms ...message) {
 	defer l.mu.Unlock()
 	for _, m := range ms {
 		b := &l.books[m.flow]
+		if l.cut && (l.dark.IsZero() || b.sent[m.seq].Before(l.dark)) {
+			continue
+		}
 		b.confirmed[m.seq] = true
 		if proof := &l.proofs[l.current]; !m.transient() && b.sent[m.seq].After(*proof) {
 			*proof = b.sent[m.seq]
@@ -117,10 +122,27 @@ func (l *ledger) crash() {
 	l.ending = true
 }
 
+// powerCut is crash for a broker that loses its disk first, and lightsOut is to
+// be called when that is done. What is confirmed meanwhile does not count: an
+// msync that is under way when Linux (6.18) shuts an ext4 down may succeed and
+// be lost, and without power nobody would have heard of it. What is published in
+// the dark and confirmed does count.
+func (l *ledger) powerCut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ending, l.cut, l.dark = true, true, time.Time{}
+}
+
+func (l *ledger) lightsOut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dark = time.Now()
+}
+
 func (l *ledger) over() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ending = false
+	l.ending, l.cut = false, false
 	l.current++
 	l.proofs = append(l.proofs, time.Time{})
 }
@@ -189,7 +211,7 @@ func (l *ledger) settle(queue string, ms []message, firm bool) {
 	defer l.mu.Unlock()
 	for _, m := range ms {
 		f := l.fateLocked(queue, m)
-		f.settled, f.firm, f.run = now, firm, l.current
+		f.settled, f.firm, f.run = now, firm && !l.cut, l.current
 	}
 }
 

@@ -15,7 +15,10 @@ func TestPowerCut(t *testing.T) {
 	x := newTrial(t, filepath.Join(v.dir, "data"), "--sync=always", "--disk-free-limit=128MiB")
 	for range rounds {
 		x.round(func(b *broker) {
+			x.l.powerCut()
+			x.c.setDeaf(true)
 			v.shutDown()
+			x.l.lightsOut()
 			<-time.After(50 * time.Millisecond)
 			// It may have died of its disk, which is allowed to it alone here.
 			b.killQuietly()

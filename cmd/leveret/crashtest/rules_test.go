@@ -43,6 +43,18 @@ var plays = map[string]struct {
 		l.leave("crash.fan.fast", m)
 		l.leave("crash.fan.idle", m)
 	}, "lost: fan/0 of queue crash.fan.slow"},
+	"confirmed while the power went": {func(l *ledger) {
+		m := l.publish(flowPlain)
+		l.powerCut()
+		l.confirm(m)
+		l.lightsOut()
+		l.confirm(m)
+	}, ""},
+	"confirmed in the dark": {func(l *ledger) {
+		l.powerCut()
+		l.lightsOut()
+		l.confirm(l.publish(flowPlain))
+	}, "lost: plain/0"},
 	"never confirmed": {func(l *ledger) { l.publish(flowPlain) }, ""},
 	"acked after what was confirmed and back": {func(l *ledger) {
 		m := l.publish(flowPlain)

@@ -107,6 +107,7 @@ func bind(ch *amqp091.Channel) error {
 type churn struct {
 	mu     sync.Mutex
 	states []churnState
+	deaf   bool // answers do not count, see ledger.powerCut
 }
 
 type churnState int
@@ -123,10 +124,19 @@ func churnName(i int) string { return fmt.Sprintf("crash.churn.%d", i) }
 func (c *churn) set(i int, s churnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i == len(c.states) {
+	switch {
+	case i == len(c.states):
 		c.states = append(c.states, s)
+	case c.deaf && (s == declared || s == deleted):
+	default:
+		c.states[i] = s
 	}
-	c.states[i] = s
+}
+
+func (c *churn) setDeaf(deaf bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = deaf
 }
 
 func (c *churn) snapshot() []churnState {
