@@ -81,6 +81,8 @@ type table struct {
 	stopped bool       // nothing changes any more
 
 	chunks, places, live, dead atomic.Int64 // see persistence.Stats
+
+	highest atomic.Uint64 // all chunks up to this number were known at some time
 }
 
 func (t *table) init() {

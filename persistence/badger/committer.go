@@ -120,32 +120,14 @@ func (s *Store) untilNext() time.Duration {
 	return s.opts.Interval - time.Since(s.lastGroup)
 }
 
-// busy reports whether there is more to tidy up than a group could. While the
-// value log is collected that has to wait.
+// busy reports whether there is more to tidy up than a group could.
 func (s *Store) busy() bool {
-	if s.collecting.Load() {
-		return false
-	}
 	return len(s.doomed) > 0 || len(s.spent) > 0 || len(s.candidates) > 0
-}
-
-// mayTidy reports whether the group may delete what is in the value log; then
-// tidying is locked. What is only to be tidied up can wait for the value log to be
-// collected, a definition cannot.
-func (s *Store) mayTidy(g *group) bool {
-	for i := range g.changes {
-		if c := &g.changes[i]; c.Delete || len(c.Body) >= int(s.limits.valueThreshold)/2 {
-			s.tidying.Lock()
-			return true
-		}
-	}
-	return s.tidying.TryLock()
 }
 
 // writeGroup writes a group, and tells those who wait.
 func (s *Store) writeGroup(g *group) {
 	err := s.logger.failure()
-	g.tidy = s.mayTidy(g)
 	if err == nil {
 		err = s.build(g)
 	}
@@ -155,9 +137,6 @@ func (s *Store) writeGroup(g *group) {
 		if err = s.commit(&g.ops); err == nil {
 			err = s.faulty("committed")
 		}
-	}
-	if g.tidy {
-		s.tidying.Unlock()
 	}
 	if err == nil && len(g.moves) > 0 && s.opts.Sync == Never {
 		// What is moved may be old, and should be as safe as it was.

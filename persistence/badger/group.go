@@ -22,7 +22,6 @@ type group struct {
 	changes []persistence.Change
 	told    []told
 	elided  int
-	tidy    bool // it may delete what is in the value log: see collectOne
 
 	ops    operations
 	done   []settled // places that this group settles
@@ -60,7 +59,7 @@ func (g *group) reset() {
 	clear(g.gone)
 	clear(g.moves)
 	g.ops.reset()
-	g.bytes, g.elided, g.ids, g.tidy = 0, 0, 0, false
+	g.bytes, g.elided, g.ids = 0, 0, 0
 	g.records, g.settles, g.changes, g.told = g.records[:0], g.settles[:0], g.changes[:0], g.told[:0]
 	g.done, g.noted = g.done[:0], g.noted[:0]
 	g.chunks, g.added, g.bodies = g.chunks[:0], g.added[:0], g.bodies[:0]
@@ -71,13 +70,9 @@ func (g *group) reset() {
 // so that what they free is neither noted nor moved.
 func (s *Store) build(g *group) error {
 	s.settlePlaces(g)
-	if g.tidy {
-		s.dropDead(g)
-	}
+	s.dropDead(g)
 	s.encodeSettles(g)
-	if g.tidy {
-		s.relocate(g)
-	}
+	s.relocate(g)
 	if err := s.placeRecords(g); err != nil {
 		return err
 	}
@@ -227,6 +222,7 @@ func (s *Store) finish(g *group) {
 	for _, c := range g.chunks {
 		s.table.add(c)
 	}
+	s.table.highest.Store(s.counts.nextChunk)
 	for _, m := range g.moves {
 		s.table.forward(m.chunk, m.moved)
 	}

@@ -56,8 +56,12 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("the store %s: %w", dir, err), s.db.Close())
 	}
+	s.table.highest.Store(s.counts.nextChunk)
 	if err := s.collectWaste(); err != nil {
 		return nil, err
+	}
+	if _, err := s.deleteAgain(); err != nil {
+		return nil, errors.Join(fmt.Errorf("the store %s: %w", dir, err), s.db.Close())
 	}
 	s.reclaimer.measure()
 	o.Log.Info().Int64("chunks", s.table.chunks.Load()).Int64("places", s.table.places.Load()).

@@ -166,37 +166,30 @@ func (r *reclaimer) fill() error {
 // collect has Badger drop files until there is none to be dropped, and returns
 // how many.
 func (r *reclaimer) collect() (files int, err error) {
-	for {
+	for err == nil {
 		select {
 		case <-r.stop:
-			return files, nil
+			err = badger.ErrNoRewrite
 		default:
+			if err = r.collectOne(); err == nil {
+				files++
+			}
 		}
-		err := r.collectOne()
-		switch {
-		case errors.Is(err, badger.ErrNoRewrite), errors.Is(err, badger.ErrRejected):
-			return files, nil
-		case err != nil:
-			return files, err
-		}
-		files++
 	}
+	if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
+		err = nil
+	}
+	if files > 0 && err == nil {
+		_, err = r.store.deleteAgain()
+	}
+	return files, err
 }
 
 // collectOne drops a file. What is still live in it Badger writes anew, and
 // unless it syncs all it writes, that would be only in memory when the file is
 // deleted. An open iterator defers the deletion until we have synced.
-//
-// Badger writes with the old version of the key what it has found to be live. If
-// the key is deleted meanwhile, and that deletion is compacted away before, it is
-// back for good. So nothing in the value log is deleted while a file is collected.
 func (r *reclaimer) collectOne() error {
 	s := r.store
-	s.collecting.Store(true)
-	defer s.wakeCommitter()
-	defer s.collecting.Store(false)
-	s.tidying.Lock()
-	defer s.tidying.Unlock()
 	if raceDetector {
 		s.turns.Lock()
 		defer s.turns.Unlock()
