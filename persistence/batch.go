@@ -34,14 +34,19 @@ type Append struct {
 }
 
 // Settle ends a place of a record, once: acked, dropped, expired or moved. With
-// Returned it does not end it but notes how often it came back.
+// Returned it does not end it but notes how often it came back, and when it is
+// due: Returns and Due take the place of both that the place had.
 type Settle struct {
 	Record *Record
 	// Place is the number of the place in Record.Places.
 	Place    int
 	Returned bool
 	Returns  uint32
+	Due      int64
 }
+
+// Note returns what is noted of a place that came back.
+func (t Settle) Note() Note { return Note{Returns: t.Returns, Due: t.Due} }
 
 // Wait is somebody who waits for the whole batch.
 type Wait struct {
@@ -64,9 +69,10 @@ func (b *Batch) Settle(r *Record, place int) {
 	b.Settles = append(b.Settles, Settle{Record: r, Place: place})
 }
 
-// Return notes that the message of a place came back for the nth time.
-func (b *Batch) Return(r *Record, place int, n uint32) {
-	b.Settles = append(b.Settles, Settle{Record: r, Place: place, Returned: true, Returns: n})
+// Return notes that the message of a place came back for the nth time, and when
+// it may be handed on, in Unix nanoseconds; 0: at once. The last note counts.
+func (b *Batch) Return(r *Record, place int, n uint32, due int64) {
+	b.Settles = append(b.Settles, Settle{Record: r, Place: place, Returned: true, Returns: n, Due: due})
 }
 
 // Change adds a change of the definitions.

@@ -18,18 +18,21 @@ func TestBatchesKeepOrder(t *testing.T) {
 	b.Append(r, w, 1)
 	b.Append(other, nil, 0)
 	b.Settle(r, 2)
-	b.Return(other, 1, 5)
+	b.Return(other, 1, 5, 70)
 	b.Change(defined)
 	b.Change(deleted)
 	b.Wait(w, 9)
 	want := persistence.Batch{
 		Appends: []persistence.Append{{Record: r, Waiter: w, Number: 1}, {Record: other}},
-		Settles: []persistence.Settle{{Record: r, Place: 2}, {Record: other, Place: 1, Returned: true, Returns: 5}},
+		Settles: []persistence.Settle{{Record: r, Place: 2}, {Record: other, Place: 1, Returned: true, Returns: 5, Due: 70}},
 		Changes: []persistence.Change{defined, deleted},
 		Waits:   []persistence.Wait{{Waiter: w, Number: 9}},
 	}
 	if !reflect.DeepEqual(b, want) {
 		t.Errorf("the batch is %+v, want %+v", b, want)
+	}
+	if n := b.Settles[1].Note(); n != (persistence.Note{Returns: 5, Due: 70}) {
+		t.Errorf("what is noted is %+v", n)
 	}
 }
 
@@ -38,7 +41,7 @@ func TestEmptyBatches(t *testing.T) {
 	for name, fill := range map[string]func(*persistence.Batch){
 		"append": func(b *persistence.Batch) { b.Append(r, nil, 0) },
 		"settle": func(b *persistence.Batch) { b.Settle(r, 0) },
-		"return": func(b *persistence.Batch) { b.Return(r, 0, 1) },
+		"return": func(b *persistence.Batch) { b.Return(r, 0, 1, 0) },
 		"change": func(b *persistence.Batch) { b.Change(persistence.Change{}) },
 		"wait":   func(b *persistence.Batch) { b.Wait(persistence.NewOutcome(), 0) },
 	} {

@@ -7,12 +7,12 @@ import (
 )
 
 // Record is a message in the store, or on its way there, with a place in each
-// of its durable queues. The router makes it, the queues add their places, and
-// Batch.Append hands it over; from then on Message and Places do not change.
-// Queues name a place by the record and the number of the place in Places. A
-// place may be settled as soon as it was added, before the record is handed
-// over, by a consumer that was quick: until then the store does not look at
-// Places.
+// of its durable queues, or in an exchange that keeps it back. The router makes
+// it, the owners add their places, and Batch.Append hands it over; from then on
+// Message and Places do not change. Owners name a place by the record and the
+// number of the place in Places. A place may be settled as soon as it was added,
+// before the record is handed over, by a consumer that was quick: until then the
+// store does not look at Places.
 type Record struct {
 	// Message is immutable.
 	Message *amqp.Message
@@ -39,9 +39,9 @@ type State struct {
 	// before the record was written; Many are the others.
 	Settled uint64
 	Many    map[int]struct{}
-	// Returns are the notes on places, by their number, that came before the
-	// record was written; nil if there were none.
-	Returns map[int]uint32
+	// Returns are the last notes on places, by their number, that came before
+	// the record was written; nil if there were none.
+	Returns map[int]Note
 }
 
 // Phase is how far a record has come.

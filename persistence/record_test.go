@@ -62,7 +62,7 @@ func TestRefsCountPlaces(t *testing.T) {
 }
 
 func TestStoredRecords(t *testing.T) {
-	p, at := persistence.Place{Queue: 3, Seq: 9, Expires: 1, Returns: 2}, persistence.Ref{Chunk: 7, Index: 11}
+	p, at := persistence.Place{Queue: 3, Seq: 9, Expires: 1, Due: 3, Returns: 2}, persistence.Ref{Chunk: 7, Index: 11}
 	r := persistence.StoredRecord(nil, p, at)
 	if r.State.Phase != persistence.Stored || !slices.Equal(r.Places, []persistence.Place{p}) {
 		t.Errorf("the record is %+v", r)
@@ -93,15 +93,23 @@ func TestStateCountsPlacesOnce(t *testing.T) {
 	}
 }
 
-func TestStateKeepsTheLastReturns(t *testing.T) {
+func TestStateKeepsTheLastNotes(t *testing.T) {
 	var s persistence.State
 	if n := testing.AllocsPerRun(10, func() { s.Settle(63) }); n != 0 || s.Returns != nil {
 		t.Errorf("a settle of a low place is %v allocations, and notes %v", n, s.Returns)
 	}
-	s.Return(2, 1)
-	s.Return(70, 5)
-	s.Return(2, 3)
-	if len(s.Returns) != 2 || s.Returns[2] != 3 || s.Returns[70] != 5 || s.Count() != 1 {
+	s.Return(2, persistence.Note{Returns: 1, Due: 9})
+	s.Return(70, persistence.Note{Returns: 5, Due: 8})
+	s.Return(2, persistence.Note{Returns: 3})
+	if len(s.Returns) != 2 || s.Returns[2] != (persistence.Note{Returns: 3}) || s.Returns[70] != (persistence.Note{Returns: 5, Due: 8}) || s.Count() != 1 {
 		t.Errorf("the state is %+v", s)
+	}
+}
+
+func TestNotesReplaceBothValues(t *testing.T) {
+	p := persistence.Place{Queue: 1, Seq: 2, Expires: 3, Due: 4, Returns: 5}
+	persistence.Note{Returns: 6}.Apply(&p)
+	if want := (persistence.Place{Queue: 1, Seq: 2, Expires: 3, Returns: 6}); p != want {
+		t.Errorf("the place is %+v, want %+v", p, want)
 	}
 }

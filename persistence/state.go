@@ -32,10 +32,20 @@ func (s *State) IsSettled(place int) bool {
 // record with no more places than that need not be written.
 func (s *State) Count() int { return bits.OnesCount64(s.Settled) + len(s.Many) }
 
-// Return notes how often a place came back before the record was written.
-func (s *State) Return(place int, n uint32) {
+// Note is what is to be remembered of a place that came back, with the meanings
+// of [Place]; the last one counts, both values together.
+type Note struct {
+	Returns uint32
+	Due     int64
+}
+
+// Apply has a place say what was noted of it.
+func (n Note) Apply(p *Place) { p.Returns, p.Due = n.Returns, n.Due }
+
+// Return notes what came back before the record was written.
+func (s *State) Return(place int, n Note) {
 	if s.Returns == nil {
-		s.Returns = make(map[int]uint32)
+		s.Returns = make(map[int]Note)
 	}
 	s.Returns[place] = n
 }

@@ -26,7 +26,7 @@ type Store interface {
 
 	// Recover yields every live place, once, before the first Write: chunk by
 	// chunk, in the order in which they were written, so that the places of one
-	// queue come nearly in the order of Seq, but not quite. Places of queues
+	// owner come nearly in the order of Seq, but not quite. Places of owners
 	// that are not defined, and records that were dropped at start, are not
 	// yielded; they are gone. It stops early if yield returns false.
 	Recover(yield func(Recovered) bool) error
@@ -55,7 +55,7 @@ type Store interface {
 	// record, its message in place, or an error that wraps ErrDamaged (the
 	// record is on disk but not as it was written, or the ref names nothing) or
 	// is the store's own. The record's only place is the one that the ref
-	// names; its Returns may be older than what was noted last.
+	// names; its Returns and Due may be older than what was noted last.
 	Read(refs []Ref, found func(i int, r *Record, err error))
 
 	// Err returns nil, or why nothing is written any more: an error that wraps
@@ -73,16 +73,20 @@ type Store interface {
 	Close() error
 }
 
-// QueueID names a durable queue in the store; it comes from NewID.
+// QueueID names what owns places: a durable queue, or an exchange that keeps
+// messages back. It comes from NewID, so that no two owners have the same.
 type QueueID uint64
 
-// Place is the place of a record in one queue.
+// Place is the place of a record in one queue, or in an exchange.
 type Place struct {
+	// Queue is the owner of the place.
 	Queue QueueID
-	// Seq orders the records of the queue. No two have the same.
+	// Seq orders the records of the owner. No two have the same.
 	Seq uint64
 	// Expires is when the message dies, in Unix nanoseconds; 0 is never.
 	Expires int64
+	// Due is when the message may be handed on, in Unix nanoseconds; 0: at once.
+	Due int64
 	// Returns is how often the message was handed out and came back.
 	Returns uint32
 }

@@ -100,27 +100,43 @@ func printReport(w io.Writer, dir *datadir.Dir, r badger.Report) error {
 	fmt.Fprintf(t, "durable queues\t%d\n", kinds[persistence.KindQueue])
 	fmt.Fprintf(t, "durable exchanges\t%d\n", kinds[persistence.KindExchange])
 	fmt.Fprintf(t, "bindings\t%d\n", kinds[persistence.KindBinding])
+	if n := kinds[persistence.KindDuplicate]; n > 0 {
+		fmt.Fprintf(t, "deduplication keys\t%d\n", n)
+	}
 	fmt.Fprintf(t, "chunks\t%d\n", r.Chunks)
 	fmt.Fprintf(t, "records\t%d, live %s, dead %s\n", r.Records, amount(r.LiveBytes), amount(r.DeadBytes))
-	fmt.Fprintf(t, "messages in queues\t%d\n", r.LivePlaces)
+	held := int64(0)
+	for _, x := range r.Exchanges {
+		held += x.Places
+	}
+	fmt.Fprintf(t, "messages in queues\t%d\n", r.LivePlaces-held)
+	if held > 0 {
+		fmt.Fprintf(t, "messages held by exchanges\t%d\n", held)
+	}
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Transient, "not persistent"}, {r.Strays, "in deleted queues"}, {r.Orphans, "unfinished writes"}} {
+	}{{r.Transient, "not persistent"}, {r.Strays, "in deleted queues or exchanges"}, {r.Orphans, "unfinished writes"}} {
 		if n.count > 0 {
 			fmt.Fprintf(t, "to be dropped\t%d %s\n", n.count, n.what)
 		}
 	}
-	if len(r.Queues) > 0 {
-		fmt.Fprintf(t, "\nqueue id\tmessages\tbodies\n")
-	}
-	for _, q := range r.Queues {
-		fmt.Fprintf(t, "%d\t%d\t%s\n", q.ID, q.Places, amount(q.Bytes))
-	}
+	printOwners(t, "queue id", r.Queues)
+	printOwners(t, "exchange id", r.Exchanges)
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	return printDamage(w, r)
+}
+
+// printOwners prints what queues or exchanges have, if any has something.
+func printOwners(w io.Writer, title string, all []badger.OwnerReport) {
+	if len(all) > 0 {
+		fmt.Fprintf(w, "\n%s\tmessages\tbodies\n", title)
+	}
+	for _, o := range all {
+		fmt.Fprintf(w, "%d\t%d\t%s\n", o.ID, o.Places, amount(o.Bytes))
+	}
 }
 
 func printDamage(w io.Writer, r badger.Report) error {

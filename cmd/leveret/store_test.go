@@ -15,7 +15,8 @@ import (
 	"github.com/leveretmq/leveret/persistence/datadir"
 )
 
-// dataOf makes a data directory with a queue of some messages of 1 KiB.
+// dataOf makes a data directory with a queue of some messages of 1 KiB, of which
+// an exchange has two as well, and some keys.
 func dataOf(t *testing.T, messages int) (path string, queue persistence.QueueID) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "data")
@@ -30,12 +31,20 @@ func dataOf(t *testing.T, messages int) (path string, queue persistence.QueueID)
 	var b persistence.Batch
 	queue = persistence.QueueID(s.NewID())
 	b.Change(persistence.Change{Definition: persistence.Definition{Kind: persistence.KindQueue, ID: uint64(queue), Body: []byte{1}}})
+	exchange := persistence.QueueID(s.NewID())
+	b.Change(persistence.Change{Definition: persistence.Definition{Kind: persistence.KindExchange, ID: uint64(exchange), Body: []byte{1}}})
+	for range 7 {
+		b.Change(persistence.Change{Definition: persistence.Definition{Kind: persistence.KindDuplicate, ID: s.NewID(), Body: []byte{1}}})
+	}
 	for seq := range messages {
 		m := amqp.NewMessage("", []byte("q"), nil, 1024)
 		m.AppendBody(make([]byte, 1024))
 		m.Persistent = true
 		r := persistence.NewRecord(m)
 		r.Add(persistence.Place{Queue: queue, Seq: uint64(seq + 1)})
+		if seq < 2 {
+			r.Add(persistence.Place{Queue: exchange, Seq: uint64(seq + 1), Due: int64(seq + 1)})
+		}
 		b.Append(r, nil, 0)
 	}
 	done := persistence.NewOutcome()
@@ -54,8 +63,10 @@ func TestStoreCheck(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"Data directory " + path + " of node ", "durable queues +1\n", "messages in queues +300\n",
-		fmt.Sprintf("\n%d +300 +300.0 KiB\n", queue), "\nNo damage was found.\n",
+		"Data directory " + path + " of node ", "durable queues +1\n", "durable exchanges +1\n",
+		"deduplication keys +7\n", "messages in queues +300\n", "messages held by exchanges +2\n",
+		fmt.Sprintf("\nqueue id +messages +bodies\n%d +300 +300.0 KiB\n", queue),
+		fmt.Sprintf("\nexchange id +messages +bodies\n%d +2 +2.0 KiB\n", queue+1), "\nNo damage was found.\n",
 	} {
 		if !regexp.MustCompile(want).MatchString(stdout) {
 			t.Errorf("the report lacks %q:\n%s", want, stdout)

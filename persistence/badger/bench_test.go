@@ -84,7 +84,7 @@ func BenchmarkPublishAck(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", mode.name, inFlight), func(b *testing.B) {
 				s := open(b, benchDir(b), Options{Sync: mode.sync})
 				defer s.Close()
-				publishAck(b, s, inFlight, 10_000)
+				publishAck(b, s, inFlight, 10_000, nil)
 				st := s.Stats()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 				b.ReportMetric(float64(st.Records)/float64(st.Groups), "msg/group")
@@ -94,7 +94,33 @@ func BenchmarkPublishAck(b *testing.B) {
 	}
 }
 
-func publishAck(b *testing.B, s *Store, inFlight, lag int) {
+// BenchmarkPublishKeys is BenchmarkPublishAck with a key of 100 bytes in the
+// batch of each message, of which there are 100,000.
+func BenchmarkPublishKeys(b *testing.B) {
+	for _, mode := range modes {
+		for _, inFlight := range []int{100, 4000} {
+			b.Run(fmt.Sprintf("%s/%d", mode.name, inFlight), func(b *testing.B) {
+				s := open(b, benchDir(b), Options{Sync: mode.sync})
+				defer s.Close()
+				ids := make([]uint64, 100_000)
+				for i := range ids {
+					ids[i] = s.NewID()
+				}
+				publishAck(b, s, inFlight, 10_000, func(batch *persistence.Batch, n int) {
+					batch.Change(persistence.Change{Definition: persistence.Definition{
+						Kind: persistence.KindDuplicate, ID: ids[n%len(ids)], Body: make([]byte, 100),
+					}})
+				})
+				st := s.Stats()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+				b.ReportMetric(float64(st.Records)/float64(st.Groups), "msg/group")
+			})
+		}
+	}
+}
+
+// publishAck appends b.N messages; more, if not nil, adds to the batch of each.
+func publishAck(b *testing.B, s *Store, inFlight, lag int, more func(*persistence.Batch, int)) {
 	q := benchQueue(b, s)
 	m := benchMessage(1, 1024)
 	w := &window{free: make(chan struct{}, inFlight)}
@@ -117,6 +143,9 @@ func publishAck(b *testing.B, s *Store, inFlight, lag int) {
 			}
 			ring[n%lag] = r
 			batch.Append(r, w, uint64(n))
+			if more != nil {
+				more(&batch, n)
+			}
 			if n++; k == 49 || n == b.N {
 				break
 			}

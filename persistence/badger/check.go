@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -25,28 +26,36 @@ type Report struct {
 	Torn int64
 	// Definitions are in the order of kinds and ids.
 	Definitions []persistence.Definition
-	// Chunks hold Records, which have LivePlaces in defined queues.
+	// Chunks hold Records, which have LivePlaces in defined queues and
+	// exchanges.
 	Chunks, Records, LivePlaces int64
 	// LiveBytes is what records with a live place take, DeadBytes what others do.
 	LiveBytes, DeadBytes int64
 	// Transient is how many records the next start drops, for that is all they
-	// are; Strays how many places it drops because their queue is not defined;
+	// are; Strays how many places it drops because their owner is not defined;
 	// Orphans how many values it deletes that a transaction has left which was
 	// not ended.
 	Transient, Strays, Orphans int64
-	// Queues are the defined queues with live places, in the order of ids.
-	Queues []QueueReport
+	// Queues and Exchanges are those defined with live places, in the order of
+	// ids.
+	Queues, Exchanges []OwnerReport
 	// Damages are sentences, the first maxDamages of them; Damaged is how many
 	// there are. Nil if there is no damage.
 	Damages []string
 	Damaged int
 }
 
-// QueueReport is what a queue has in the store.
-type QueueReport struct {
+// OwnerReport is what a queue or an exchange has in the store.
+type OwnerReport struct {
 	ID persistence.QueueID
 	// Places are live; Bytes is what the bodies have together.
 	Places, Bytes int64
+}
+
+// owner is a queue or an exchange that is defined.
+type owner struct {
+	OwnerReport
+	kind persistence.Kind
 }
 
 // maxDamages is how many damages are put into words.
@@ -67,12 +76,12 @@ type examination struct {
 	db      *badger.DB
 	deep    bool
 	settled map[uint64]*bitset // by chunk
-	queues  map[persistence.QueueID]*QueueReport
+	owners  map[persistence.QueueID]*owner
 	x       index
 }
 
 func examine(dir string, deep bool) (Report, error) {
-	e := &examination{deep: deep, settled: make(map[uint64]*bitset), queues: make(map[persistence.QueueID]*QueueReport)}
+	e := &examination{deep: deep, settled: make(map[uint64]*bitset), owners: make(map[persistence.QueueID]*owner)}
 	var err error
 	if e.Sizes, err = measureDir(dir); err != nil {
 		return Report{}, fmt.Errorf("the store %s cannot be read: %w", dir, err)
@@ -176,7 +185,7 @@ func (e *examination) content() error {
 	if err != nil {
 		return err
 	}
-	if version != formatVersion && version != 0 {
+	if version > formatVersion {
 		return fmt.Errorf("the store is %w: it has format %d, and this one knows up to %d", ErrNewer, version, formatVersion)
 	}
 	e.Format = int(version)
@@ -184,9 +193,9 @@ func (e *examination) content() error {
 		e.damage("%v", err)
 	}
 	for _, d := range e.Definitions {
-		if d.Kind == persistence.KindQueue {
+		if d.Kind.Owns() {
 			id := persistence.QueueID(d.ID)
-			e.queues[id] = &QueueReport{ID: id}
+			e.owners[id] = &owner{OwnerReport{ID: id}, d.Kind}
 		}
 	}
 	if list, pieces, whole, err := readJournal(e.db); err != nil {
@@ -205,13 +214,19 @@ func (e *examination) content() error {
 		return err
 	}
 	e.compare(settles)
-	for _, q := range e.queues {
-		if q.Places > 0 {
-			e.Queues = append(e.Queues, *q)
+	e.Queues, e.Exchanges = e.reports(persistence.KindQueue), e.reports(persistence.KindExchange)
+	return nil
+}
+
+// reports returns what owners of a kind have, if anything.
+func (e *examination) reports(kind persistence.Kind) (all []OwnerReport) {
+	for _, o := range e.owners {
+		if o.kind == kind && o.Places > 0 {
+			all = append(all, o.OwnerReport)
 		}
 	}
-	slices.SortFunc(e.Queues, func(a, b QueueReport) int { return int(int64(a.ID - b.ID)) })
-	return nil
+	slices.SortFunc(all, func(a, b OwnerReport) int { return cmp.Compare(a.ID, b.ID) })
+	return all
 }
 
 // readSettles notes which places are settled, and returns how many values say

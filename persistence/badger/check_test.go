@@ -79,7 +79,7 @@ func TestCheckCountsWhatAStartDrops(t *testing.T) {
 		batch.Append(r, nil, 0)
 	}
 	mustCommit(t, s, &batch)
-	if err := s.transact([]operation{{partKey(999, 0), []byte{formatVersion, 1}}}); err != nil {
+	if err := s.transact([]operation{{partKey(999, 0), []byte{valueVersion, 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -129,5 +129,43 @@ func TestCheckRefuses(t *testing.T) {
 	s.Close()
 	if _, err := Check(dir); !errors.Is(err, ErrNewer) {
 		t.Errorf("Check of a newer format: %v", err)
+	}
+}
+
+// TestCheckCountsOwners has places of queues and of exchanges, and keys.
+func TestCheckCountsOwners(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{Sync: Never})
+	q := benchQueue(t, s)
+	x := persistence.QueueID(s.NewID())
+	var batch persistence.Batch
+	for _, d := range []persistence.Definition{
+		{Kind: persistence.KindExchange, ID: uint64(x), Body: []byte{1}},
+		{Kind: persistence.KindDuplicate, ID: s.NewID(), Body: []byte{1}},
+		{Kind: persistence.KindDuplicate, ID: s.NewID(), Body: []byte{1}},
+	} {
+		batch.Change(persistence.Change{Definition: d})
+	}
+	key := persistence.QueueID(s.NewID() - 1)
+	for n := range 6 {
+		r := persistence.NewRecord(benchMessage(n, 80))
+		for _, id := range []persistence.QueueID{q, x, key}[:1+n%3] {
+			r.Add(persistence.Place{Queue: id, Seq: uint64(n), Due: int64(n)})
+		}
+		batch.Append(r, nil, 0)
+	}
+	mustCommit(t, s, &batch)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Check(dir)
+	if err != nil || r.Damages != nil || r.LivePlaces != 10 || r.Strays != 2 || len(r.Definitions) != 4 {
+		t.Errorf("Check says %+v, %v", r, err)
+	}
+	if len(r.Queues) != 1 || r.Queues[0] != (OwnerReport{ID: q, Places: 6, Bytes: 480}) {
+		t.Errorf("the queues are %+v", r.Queues)
+	}
+	if len(r.Exchanges) != 1 || r.Exchanges[0] != (OwnerReport{ID: x, Places: 4, Bytes: 320}) {
+		t.Errorf("the exchanges are %+v", r.Exchanges)
 	}
 }

@@ -54,13 +54,13 @@ func (e *examination) countPlaces(id uint64) {
 			if place.settled || settled != nil && settled.has(int(p)) {
 				continue
 			}
-			q := e.queues[place.Queue]
-			if q == nil {
+			o := e.owners[place.Queue]
+			if o == nil {
 				e.Strays++
 				continue
 			}
-			q.Places++
-			q.Bytes += int64(r.size)
+			o.Places++
+			o.Bytes += int64(r.size)
 			e.LivePlaces++
 			live = true
 		}

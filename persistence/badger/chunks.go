@@ -27,8 +27,8 @@ type chunk struct {
 type chunkMore struct {
 	starts  bitset         // the first place of each record; nil if each has one
 	batches []*settleBatch // that name the chunk
-	// notes are the returns of live places; guarded by table.mu
-	notes map[uint32]uint32
+	// notes are those on live places; guarded by table.mu
+	notes map[uint32]persistence.Note
 	// moved is where the live places are now, in the order of from; the chunk
 	// is not on disk any more. Guarded by table.mu.
 	moved []move
@@ -232,15 +232,15 @@ func (c *chunk) broken(place uint32) bool {
 	return true
 }
 
-// noteLocked remembers how often a live place came back.
-func (t *table) noteLocked(c *chunk, place, returns uint32) {
+// noteLocked remembers that a live place came back.
+func (t *table) noteLocked(c *chunk, place uint32, n persistence.Note) {
 	if c.more == nil {
 		c.more = &chunkMore{}
 	}
 	if c.more.notes == nil {
-		c.more.notes = make(map[uint32]uint32)
+		c.more.notes = make(map[uint32]persistence.Note)
 	}
-	c.more.notes[place] = returns
+	c.more.notes[place] = n
 }
 
 // forward replaces a chunk by where its live places went.

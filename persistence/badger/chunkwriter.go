@@ -19,13 +19,24 @@ type chunkWriter struct {
 }
 
 func newChunkWriter(id uint64, transient bool, buffer []byte) *chunkWriter {
-	return &chunkWriter{id: id, transient: transient, body: append(buffer[:0], formatVersion)}
+	return &chunkWriter{id: id, transient: transient, body: append(buffer[:0], valueVersion)}
 }
 
-// fits reports whether a message that takes n bytes should go into this chunk.
+// What a record and a place take in an index at most, and an index besides.
+const (
+	recordIndex = 20
+	placeIndex  = 48
+	indexFrame  = 64
+)
+
+// fits reports whether a message that takes n bytes should go into this chunk. An
+// index stays out of the value log, if it can: there it could come back after it
+// was deleted (see again.go), and with it the whole chunk.
 func (w *chunkWriter) fits(n, places int, l *limits) bool {
+	index := indexFrame + len(w.entries.buf) + recordIndex + placeIndex*places
 	return w.header.records == 0 ||
-		n <= l.ownChunk && len(w.body)+n <= l.chunkBytes && w.header.places+places <= l.chunkPlaces
+		n <= l.ownChunk && len(w.body)+n <= l.chunkBytes && w.header.places+places <= l.chunkPlaces &&
+			int64(index) < l.valueThreshold
 }
 
 // add appends a record that is being written, and returns where its first place
@@ -36,7 +47,7 @@ func (w *chunkWriter) add(r *persistence.Record) persistence.Ref {
 	at := persistence.Ref{Chunk: w.id, Index: uint32(w.header.places)}
 	flags := r.State.Count() > 0 || len(r.State.Returns) > 0
 	for i := range r.Places {
-		if r.Places[i].Expires != 0 || r.Places[i].Returns != 0 {
+		if p := &r.Places[i]; p.Expires != 0 || p.Returns != 0 || p.Due != 0 {
 			flags = true
 			break
 		}
@@ -47,7 +58,7 @@ func (w *chunkWriter) add(r *persistence.Record) persistence.Ref {
 	}, flags)
 	for i, p := range r.Places {
 		if n, ok := r.State.Returns[i]; ok {
-			p.Returns = n
+			n.Apply(&p)
 		}
 		w.place(p, flags, r.State.IsSettled(i))
 	}
@@ -99,7 +110,7 @@ func (w *chunkWriter) finish(ops *operations, l *limits) *chunk {
 	} else {
 		for part := range w.header.parts {
 			piece := data[part*l.partBytes : min((part+1)*l.partBytes, len(data))]
-			ops.set(partKey(w.id, part), append([]byte{formatVersion}, piece...))
+			ops.set(partKey(w.id, part), append([]byte{valueVersion}, piece...))
 		}
 	}
 	key := keyN(keyIndex, w.id)

@@ -12,6 +12,19 @@ import (
 	"github.com/leveretmq/leveret/persistence"
 )
 
+// randomNote makes a note, often of few bytes.
+func randomNote(rng *rand.Rand) persistence.Note {
+	switch rng.IntN(4) {
+	case 0:
+		return persistence.Note{Returns: rng.Uint32(), Due: int64(rng.Uint64())}
+	case 1:
+		return persistence.Note{Returns: uint32(rng.IntN(3)), Due: 1_900_000_000_000_000_000 + rng.Int64N(1e12)}
+	case 2:
+		return persistence.Note{Due: []int64{1, math.MaxInt64, math.MinInt64}[rng.IntN(3)]}
+	}
+	return persistence.Note{Returns: rng.Uint32()}
+}
+
 // randomRecord makes a record with places that have something of everything.
 func randomRecord(rng *rand.Rand, n int) *persistence.Record {
 	m := amqp.NewMessage("x", []byte("key"), []byte{0, 0}, 100)
@@ -27,6 +40,8 @@ func randomRecord(rng *rand.Rand, n int) *persistence.Record {
 			p.Expires, p.Returns = int64(rng.Uint64()), rng.Uint32()
 		case 2:
 			p.Expires = math.MinInt64 + int64(i)
+		case 3:
+			p.Due, p.Returns = randomNote(rng).Due, uint32(rng.IntN(2))
 		}
 		r.Add(p)
 	}
@@ -36,7 +51,7 @@ func randomRecord(rng *rand.Rand, n int) *persistence.Record {
 		}
 	}
 	if rng.IntN(3) == 0 {
-		r.State.Return(rng.IntN(len(r.Places)), rng.Uint32())
+		r.State.Return(rng.IntN(len(r.Places)), randomNote(rng))
 	}
 	return r
 }
@@ -78,7 +93,7 @@ func TestIndexComesBack(t *testing.T) {
 			}
 			for k, want := range r.Places {
 				if n, ok := r.State.Returns[k]; ok {
-					want.Returns = n
+					n.Apply(&want)
 				}
 				got := x.all[place]
 				if got.Place != want || got.settled != r.State.IsSettled(k) || int(got.record) != i || c.settled.has(place) != got.settled {
@@ -146,7 +161,7 @@ func TestSettlesComeBack(t *testing.T) {
 			for p := range uint32(rng.IntN(300)) {
 				switch rng.IntN(4) {
 				case 0:
-					c.notes = append(c.notes, note{p, rng.Uint32()})
+					c.notes = append(c.notes, note{p, randomNote(rng)})
 				case 1, 2:
 					c.settled = append(c.settled, p)
 				}
@@ -256,7 +271,10 @@ func FuzzIndex(f *testing.F) {
 }
 
 func FuzzSettles(f *testing.F) {
-	f.Add(encodeAllSettles([]chunkSettles{{1, []uint32{0, 1, 2, 9}, []note{{3, 1}, {5, 9}}}, {700, nil, []note{{0, 1}}}}))
+	f.Add(encodeAllSettles([]chunkSettles{
+		{1, []uint32{0, 1, 2, 9}, []note{{3, persistence.Note{Returns: 1}}, {5, persistence.Note{Returns: 9, Due: 1_900_000_000_000_000_000}}}},
+		{700, nil, []note{{0, persistence.Note{Returns: 1}}, {1, persistence.Note{Returns: math.MaxUint32, Due: -1}}}},
+	}))
 	f.Add([]byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		all, err := decodeAllSettles(p)
@@ -267,6 +285,14 @@ func FuzzSettles(f *testing.F) {
 			if !slices.IsSorted(c.settled) || !slices.IsSortedFunc(c.notes, func(a, b note) int { return int(int64(a.place) - int64(b.place)) }) {
 				t.Fatalf("not in order: %+v", c)
 			}
+		}
+		for i := range all { // what is read is written as something that is read as the same
+			if i > 0 && all[i].chunk <= all[i-1].chunk {
+				return
+			}
+		}
+		if again, err := decodeAllSettles(encodeAllSettles(all)); err != nil || !reflect.DeepEqual(again, all) {
+			t.Fatalf("%+v comes back as %+v, %v", all, again, err)
 		}
 	})
 }

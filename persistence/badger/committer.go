@@ -92,12 +92,12 @@ func (s *Store) nextGroup(g *group) (wait time.Duration, stop bool) {
 	case s.failure != nil:
 		return 0, true
 	case cause != nil:
-	case s.closing && len(p.batches) == 0:
+	case s.closing && p.batches.len() == 0:
 		return 0, true
 	case s.closing:
 	case p.urgent(), many, s.busy(), s.lastID+idBlock/2 >= s.idLimit:
 		wait = s.untilNext()
-	case len(p.batches) > 0:
+	case p.batches.len() > 0:
 		wait = s.limits.settleDelay - time.Since(p.since)
 	default:
 		wait = time.Hour
@@ -114,7 +114,7 @@ func (s *Store) nextGroup(g *group) (wait time.Duration, stop bool) {
 // mode Interval that is not before the interval is over, unless the group is
 // full.
 func (s *Store) untilNext() time.Duration {
-	if s.opts.Sync != Interval || s.pending.bytes >= int64(s.limits.groupBytes) {
+	if s.opts.Sync != Interval || s.pending.full(&s.limits) {
 		return 0
 	}
 	return s.opts.Interval - time.Since(s.lastGroup)
@@ -178,5 +178,5 @@ func (s *Store) fail(cause error) {
 	s.mu.Unlock()
 	s.table.stop()
 	s.opts.Log.Error().Err(cause).Msg("the store has failed: nothing more is written")
-	refuse(p.appends, p.waits, s.failure)
+	refuse(p.appends.front(p.appends.len()), p.waits.front(p.waits.len()), s.failure)
 }

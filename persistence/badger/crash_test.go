@@ -31,22 +31,25 @@ func TestMain(m *testing.M) {
 }
 
 // crashChild appends in batches of several sizes, which settle older messages
-// too. It says "+ 7" and "- 3" of messages that it is about to append and settle
-// in a batch, and then "done" when that was confirmed. The numbers begin where
-// it is told.
+// too, and have others come back. It says "+ 7", "- 3" and "~ 5" of messages that
+// it is about to append and settle and note in a batch, and then "done" when that
+// was confirmed. The numbers begin where it is told.
 func crashChild(dir string) {
 	var mode, from int
 	fmt.Sscan(os.Getenv(crashMode), &mode)
 	fmt.Sscan(os.Getenv(crashFrom), &from)
-	s, err := Open(dir, Options{Sync: Sync(mode), limits: limits{valueLogFile: 1 << 20, reclaim: 1 << 20, relocateMin: 1 << 18}})
+	l := limits{valueLogFile: 1 << 20, reclaim: 1 << 20, relocateMin: 1 << 18}
+	s, err := Open(dir, Options{Sync: Sync(mode), limits: l})
 	if err != nil {
 		fmt.Println("failed", err)
 		return
 	}
 	rng := rand.New(rand.NewPCG(uint64(from), 1))
 	var live []*persistence.Record
+	returns := make(map[uint64]uint32)
 	err = s.Recover(func(r persistence.Recovered) bool {
 		live = append(live, persistence.StoredRecord(nil, r.Place, r.Ref))
+		returns[r.Seq] = r.Returns
 		return true
 	})
 	if err != nil {
@@ -63,7 +66,7 @@ func crashChild(dir string) {
 		var said strings.Builder
 		for range 1 + rng.IntN(60) {
 			r := persistence.NewRecord(crashMessage(seq))
-			r.Add(persistence.Place{Queue: 1, Seq: seq})
+			r.Add(persistence.Place{Queue: 1, Seq: seq, Due: crashDue(seq, 0)})
 			b.Append(r, nil, 0)
 			live = append(live, r)
 			fmt.Fprintln(&said, "+", seq)
@@ -75,6 +78,13 @@ func crashChild(dir string) {
 			fmt.Fprintln(&said, "-", live[k].Places[0].Seq)
 			live[k] = live[0]
 			live = live[1:]
+		}
+		for range rng.IntN(10) {
+			r := live[rng.IntN(len(live))]
+			seq := r.Places[0].Seq
+			returns[seq]++
+			b.Return(r, 0, returns[seq], crashDue(seq, returns[seq]))
+			fmt.Fprintln(&said, "~", seq)
 		}
 		fmt.Print(said.String())
 		done := persistence.NewOutcome()
@@ -96,7 +106,7 @@ func TestKill(t *testing.T) {
 	}
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
-			c := crashed{T: t, dir: t.TempDir(), mode: mode.sync, live: make(map[uint64]bool)}
+			c := crashed{T: t, dir: t.TempDir(), mode: mode.sync, live: make(map[uint64]bool), back: make(map[uint64]uint32)}
 			rng := rand.New(rand.NewPCG(3, uint64(mode.sync)))
 			for range kills {
 				c.kill(time.Duration(200+rng.IntN(600)) * time.Millisecond)
@@ -114,10 +124,11 @@ type crashed struct {
 	*testing.T
 	dir  string
 	mode Sync
-	last uint64          // the highest message
-	live map[uint64]bool // of each message that was confirmed; false if that it is settled was
-	// what the batch appends and settles that was not confirmed
-	plus, minus []uint64
+	last uint64            // the highest message
+	live map[uint64]bool   // of each message that was confirmed; false if that it is settled was
+	back map[uint64]uint32 // how often each message came back, as was confirmed
+	// what the batch appends, settles and notes that was not confirmed
+	plus, minus, again []uint64
 }
 
 // kill runs the child for a while and notes what it says.
@@ -152,6 +163,8 @@ func (c *crashed) kill(after time.Duration) {
 			c.plus, c.last = append(c.plus, seq), max(c.last, seq)
 		case "-":
 			c.minus = append(c.minus, seq)
+		case "~":
+			c.again = append(c.again, seq)
 		case "done":
 			for _, seq := range c.plus {
 				c.live[seq] = true
@@ -159,7 +172,10 @@ func (c *crashed) kill(after time.Duration) {
 			for _, seq := range c.minus {
 				c.live[seq] = false
 			}
-			c.plus, c.minus = nil, nil
+			for _, seq := range c.again {
+				c.back[seq]++
+			}
+			c.plus, c.minus, c.again = nil, nil, nil
 		default:
 			child.Process.Kill()
 			c.Fatal(line)
@@ -176,13 +192,16 @@ func (c *crashed) check() {
 	c.Helper()
 	s := open(c, c.dir, Options{Sync: c.mode})
 	defer s.Close()
-	found := make(map[uint64]bool)
+	found, back := make(map[uint64]bool), make(map[uint64]uint32)
 	var refs []persistence.Ref
 	err := s.Recover(func(r persistence.Recovered) bool {
 		if found[r.Seq] {
 			c.Errorf("message %d is there twice", r.Seq)
 		}
-		found[r.Seq] = true
+		found[r.Seq], back[r.Seq] = true, r.Returns
+		if r.Due != crashDue(r.Seq, r.Returns) {
+			c.Errorf("message %d came back %d times and is due at %d, want %d", r.Seq, r.Returns, r.Due, crashDue(r.Seq, r.Returns))
+		}
 		refs = append(refs, r.Ref)
 		return true
 	})
@@ -209,7 +228,17 @@ func (c *crashed) check() {
 			c.live[seq] = false
 		}
 	}
-	c.plus, c.minus = nil, nil
+	for _, seq := range c.again {
+		if written {
+			c.back[seq]++
+		}
+	}
+	c.plus, c.minus, c.again = nil, nil, nil
+	for seq, n := range back {
+		if n != c.back[seq] {
+			c.Errorf("message %d came back %d times, want %d", seq, n, c.back[seq])
+		}
+	}
 	for seq, is := range c.live {
 		if is != found[seq] {
 			c.Errorf("message %d is there: %v, want %v", seq, found[seq], is)
@@ -223,6 +252,11 @@ func (c *crashed) check() {
 	if s.Stats().Damaged > 0 {
 		c.Errorf("%d messages are damaged", s.Stats().Damaged)
 	}
+}
+
+// crashDue is when a message is due that came back so many times.
+func crashDue(seq uint64, returns uint32) int64 {
+	return int64(seq%3) * int64((returns+1)%4) * int64(seq*1_000_003+uint64(returns))
 }
 
 // crashMessage makes the message of that number, of a size that follows from it.

@@ -28,10 +28,19 @@ func (s *Store) Definitions() ([]persistence.Definition, error) {
 	return readDefinitions(s.db)
 }
 
-// readDefinitions returns them in the order of keys, which is that of kinds and
-// ids.
+// readDefinitions returns all of them.
 func readDefinitions(db *badger.DB) (all []persistence.Definition, err error) {
-	err = eachValue(db, keyDefinition, func(key, value []byte) error {
+	err = eachDefinition(db, func(d persistence.Definition) {
+		d.Body = slices.Clone(d.Body)
+		all = append(all, d)
+	})
+	return all, err
+}
+
+// eachDefinition visits them in the order of keys, which is that of kinds and
+// ids. A body is not good for longer than the visit.
+func eachDefinition(db *badger.DB, visit func(persistence.Definition)) error {
+	return eachValue(db, keyDefinition, func(key, value []byte) error {
 		if len(key) != 10 {
 			return fmt.Errorf("%w: the key of a definition is %x", errValue, key)
 		}
@@ -40,10 +49,9 @@ func readDefinitions(db *badger.DB) (all []persistence.Definition, err error) {
 		if err != nil {
 			return fmt.Errorf("definition %d of kind %d: %w", id, kind, err)
 		}
-		all = append(all, persistence.Definition{Kind: kind, ID: id, Body: slices.Clone(body)})
+		visit(persistence.Definition{Kind: kind, ID: id, Body: body})
 		return nil
 	})
-	return all, err
 }
 
 // define adds the changes of definitions.

@@ -43,7 +43,7 @@ type settled struct {
 // noted is a note on a place.
 type noted struct {
 	settled
-	returns uint32
+	note persistence.Note
 }
 
 func (g *group) reset() {
@@ -98,8 +98,8 @@ func (s *Store) settlePlaces(g *group) {
 		}
 		if t.Returned {
 			if c, place := s.table.resolveLocked(at); c != nil && !c.settled.has(int(place)) {
-				s.table.noteLocked(c, place, t.Returns)
-				g.noted = append(g.noted, noted{settled{c, place}, t.Returns})
+				s.table.noteLocked(c, place, t.Note())
+				g.noted = append(g.noted, noted{settled{c, place}, t.Note()})
 			}
 			continue
 		}
@@ -192,7 +192,7 @@ func (s *Store) encodeSettles(g *group) {
 			if n := len(s.notes); n > 0 && s.notes[n-1].place == notes[0].place {
 				s.notes = s.notes[:n-1] // the last counts
 			}
-			s.notes = append(s.notes, note{notes[0].place, notes[0].returns})
+			s.notes = append(s.notes, note{notes[0].place, notes[0].note})
 		}
 		e.add(c.id, s.places, s.notes)
 		batch.refs++

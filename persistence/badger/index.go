@@ -15,10 +15,10 @@ import (
 //	record  head, length, CRC32C (4 bytes), body size,
 //	        priority if the head says so, number of places if not one, places
 //	place   flags if the head says so, queue, sequence,
-//	        expires and returns if the flags say so
+//	        expires, returns and due if the flags say so
 //
-// Numbers are varints; queues, sequences and expiries are differences from the
-// place before in the chunk.
+// Numbers are varints; queues, sequences, expiries and due times are
+// differences from the place before in the chunk that has one.
 const (
 	indexTransient = 1 << iota // the chunk is dropped at start
 	indexGaps                  // some of its places were settled before it was written
@@ -34,6 +34,7 @@ const (
 	placeExpires = 1 << iota
 	placeReturns
 	placeSettled
+	placeDue // since format 2
 )
 
 // maxChunk is how long a chunk can be.
@@ -116,6 +117,9 @@ func (e *indexEncoder) place(p persistence.Place, flags, settled bool) {
 		if settled {
 			flag |= placeSettled
 		}
+		if p.Due != 0 {
+			flag |= placeDue
+		}
 		b = append(b, flag)
 	}
 	b = binary.AppendVarint(b, int64(p.Queue-e.last.Queue))
@@ -127,6 +131,10 @@ func (e *indexEncoder) place(p persistence.Place, flags, settled bool) {
 	}
 	if flag&placeReturns != 0 {
 		b = binary.AppendUvarint(b, uint64(p.Returns))
+	}
+	if flag&placeDue != 0 {
+		b = binary.AppendVarint(b, p.Due-e.last.Due)
+		e.last.Due = p.Due
 	}
 	e.buf = b
 }
@@ -209,6 +217,7 @@ func (d *decoder) place(last *persistence.Place, flags bool, record uint32) inde
 	if flags {
 		flag = d.octet()
 		p.settled = flag&placeSettled != 0
+		d.bad = d.bad || flag >= placeDue<<1
 	}
 	last.Queue += persistence.QueueID(d.varint())
 	last.Seq += uint64(d.varint())
@@ -219,6 +228,10 @@ func (d *decoder) place(last *persistence.Place, flags bool, record uint32) inde
 	}
 	if flag&placeReturns != 0 {
 		p.Returns = uint32(d.uvarint())
+	}
+	if flag&placeDue != 0 {
+		last.Due += d.varint()
+		p.Due = last.Due
 	}
 	return p
 }

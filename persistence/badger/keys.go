@@ -9,8 +9,13 @@ import (
 	"github.com/leveretmq/leveret/persistence"
 )
 
-// formatVersion is the version of all that this file describes.
-const formatVersion = 1
+// formatVersion is the version of all that this file describes. Version 1 had
+// no due times, and no places of exchanges; what it wrote is read as it is, and
+// noted as version 2 by the next start, so that version 1 leaves it alone.
+const formatVersion = 2
+
+// valueVersion is the first byte of values.
+const valueVersion = 1
 
 // The first byte of a key says what it is the key of. Numbers are big endian.
 const (
@@ -84,7 +89,7 @@ var errValue = errors.New("damaged value")
 // are not verified when they are read.
 
 // unsealed starts a value; content is to be appended.
-func unsealed(buf []byte) []byte { return append(buf, formatVersion) }
+func unsealed(buf []byte) []byte { return append(buf, valueVersion) }
 
 // seal ends the value that was started with unsealed.
 func seal(key, value []byte) []byte {
@@ -103,7 +108,7 @@ func unseal(key, value []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it has only %d bytes", errValue, len(value))
 	case binary.BigEndian.Uint32(value[n:]) != sumOf(key, value[:n]):
 		return nil, fmt.Errorf("%w: wrong checksum", errValue)
-	case value[0] != formatVersion:
+	case value[0] != valueVersion:
 		return nil, fmt.Errorf("%w: version %d", errValue, value[0])
 	}
 	return value[1:n], nil

@@ -24,15 +24,14 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	defs, err := readDefinitions(s.db)
+	err = eachDefinition(s.db, func(d persistence.Definition) {
+		s.definitions[definitionID{d.Kind, d.ID}] = struct{}{}
+		if d.Kind.Owns() {
+			s.owners[persistence.QueueID(d.ID)] = struct{}{}
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
-	}
-	for _, d := range defs {
-		s.definitions[definitionID{d.Kind, d.ID}] = struct{}{}
-		if d.Kind == persistence.KindQueue {
-			s.queues[persistence.QueueID(d.ID)] = struct{}{}
-		}
 	}
 	if err := s.loadChunks(); err != nil {
 		return err
@@ -57,7 +56,7 @@ func (s *Store) load() error {
 	return nil
 }
 
-// checkFormat refuses what is newer, and signs what is empty.
+// checkFormat refuses what is newer, and signs what is empty or older.
 func (s *Store) checkFormat() error {
 	key := key1(keyFormat)
 	version, err := readFormat(s.db)
@@ -66,7 +65,7 @@ func (s *Store) checkFormat() error {
 		return err
 	case version == formatVersion:
 		return nil
-	case version != 0:
+	case version > formatVersion:
 		return fmt.Errorf("%w: it has format %d, and this one knows up to %d", ErrNewer, version, formatVersion)
 	}
 	return s.transact([]operation{{key, []byte{formatVersion}}})
@@ -220,7 +219,7 @@ func (s *Store) loadSettles() error {
 			},
 			noted: func(n note) {
 				if c != nil && n.place < c.places && c.live > 0 && !c.settled.has(int(n.place)) {
-					s.table.noteLocked(c, n.place, n.returns)
+					s.table.noteLocked(c, n.place, n.Note)
 				}
 			},
 		}

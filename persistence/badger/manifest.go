@@ -16,8 +16,10 @@ import (
 // verifyTables reads the tables that the manifest names, and looks at what else
 // there is. Badger would panic with some tables that are cut short, and leave
 // others out. Tables that the manifest does not name it deletes, and is right to
-// if they were being written when the process ended: then what is in them is in
-// a log or in other tables too. If it is not, the manifest has lost its end.
+// if they were being written, or deleted, when the process ended: then what is in
+// them is in a log or in other tables too. If it is not, the manifest has lost its
+// end. Tables are numbered in the order in which they are made, so what is older
+// than one that is named has been compacted away.
 func verifyTables(dir string) (damages []error) {
 	named, err := namedTables(dir)
 	if err != nil {
@@ -28,6 +30,10 @@ func verifyTables(dir string) (damages []error) {
 		return []error{err}
 	}
 	var newest uint64 // version in tables that are named
+	var last uint64   // number of the newest of them
+	for id := range named {
+		last = max(last, id)
+	}
 	stray := make(map[string]uint64)
 	for _, path := range paths {
 		version, err := verifyTable(path)
@@ -37,7 +43,7 @@ func verifyTables(dir string) (damages []error) {
 			damages = append(damages, err)
 		case ok:
 			newest = max(newest, version)
-		case err == nil:
+		case err == nil && id > last:
 			stray[filepath.Base(path)] = version
 		}
 	}

@@ -42,7 +42,7 @@ func Open(dir string, o Options) (*Store, error) {
 		dir: dir, opts: o, limits: o.limits, logger: &logger{log: o.Log},
 		wake: make(chan struct{}, 1), committed: make(chan struct{}), failed: make(chan struct{}),
 		definitions: make(map[definitionID]struct{}),
-		queues:      make(map[persistence.QueueID]struct{}),
+		owners:      make(map[persistence.QueueID]struct{}),
 	}
 	s.table.init()
 	s.room = sync.NewCond(&s.mu)

@@ -53,8 +53,10 @@ type Options struct {
 // limits are sizes that are not for users to choose. Bytes unless it says
 // otherwise.
 type limits struct {
-	// A group takes whole batches until it has so much.
-	groupBytes, groupRecords int
+	// A group takes whole batches until it has so much, or so much of changed
+	// definitions: that should leave room in a transaction.
+	groupBytes, groupRecords       int
+	groupChanges, groupChangeBytes int
 	// A chunk is cut when it has so much, or so many places; a larger message
 	// has a chunk of its own, in values of partBytes.
 	chunkBytes, chunkPlaces, ownChunk, partBytes int
@@ -97,6 +99,8 @@ func (l limits) withDefaults() limits {
 	}
 	set(&l.groupBytes, 1<<20)
 	set(&l.groupRecords, 2000)
+	set(&l.groupChanges, 800)
+	set(&l.groupChangeBytes, 76<<10)
 	set(&l.chunkBytes, 1<<20)
 	set(&l.chunkPlaces, 1<<14)
 	set(&l.ownChunk, 256<<10)

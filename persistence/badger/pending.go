@@ -1,7 +1,6 @@
 package badger
 
 import (
-	"slices"
 	"time"
 
 	"github.com/leveretmq/leveret/persistence"
@@ -10,26 +9,49 @@ import (
 // settleSize is what a settle counts for while it waits.
 const settleSize = 16
 
+// changeSize is what a changed definition counts for besides its body.
+const changeSize = 48
+
 // pending is what was handed over and waits for a group. The zero value is
 // empty.
 type pending struct {
-	appends []persistence.Append
-	settles []persistence.Settle
-	changes []persistence.Change
-	waits   []persistence.Wait
-	batches []batchSize // of which all that is made up, in order
+	appends fifo[persistence.Append]
+	settles fifo[persistence.Settle]
+	changes fifo[persistence.Change]
+	waits   fifo[persistence.Wait]
+	batches fifo[batchSize] // of which all that is made up, in order
 	bytes   int64
+	changed int64     // how much of that is changes
 	since   time.Time // when there was something to be written first
 }
 
 // batchSize is how much of pending is of one batch.
 type batchSize struct {
 	appends, settles, changes, waits int
-	bytes                            int64
+	bytes, changed                   int64
+}
+
+// with returns the size of two together.
+func (n batchSize) with(b batchSize) batchSize {
+	return batchSize{
+		n.appends + b.appends, n.settles + b.settles, n.changes + b.changes, n.waits + b.waits,
+		n.bytes + b.bytes, n.changed + b.changed,
+	}
+}
+
+// over reports whether it is more than a group should have.
+func (n batchSize) over(l *limits) bool {
+	return n.bytes > int64(l.groupBytes) || n.appends > l.groupRecords ||
+		n.changes > l.groupChanges || n.changed > int64(l.groupChangeBytes)
 }
 
 // urgent reports whether somebody waits, or something may not be lost.
-func (p *pending) urgent() bool { return len(p.appends)+len(p.changes)+len(p.waits) > 0 }
+func (p *pending) urgent() bool { return p.appends.len()+p.changes.len()+p.waits.len() > 0 }
+
+// full reports whether there is enough for a group.
+func (p *pending) full(l *limits) bool {
+	return p.bytes >= int64(l.groupBytes) || p.changes.len() >= l.groupChanges || p.changed >= int64(l.groupChangeBytes)
+}
 
 // Write implements persistence.Store.
 func (s *Store) Write(b *persistence.Batch) {
@@ -52,7 +74,7 @@ func (s *Store) write(b *persistence.Batch) {
 		return
 	}
 	p := &s.pending
-	wasEmpty, wasUrgent := len(p.batches) == 0, p.urgent()
+	wasEmpty, wasUrgent := p.batches.len() == 0, p.urgent()
 	n := batchSize{appends: len(b.Appends), changes: len(b.Changes), waits: len(b.Waits)}
 	for i := range b.Appends {
 		r := b.Appends[i].Record
@@ -60,13 +82,14 @@ func (s *Store) write(b *persistence.Batch) {
 		n.bytes += int64(persistence.SizeOf(r.Message) + settleSize*len(r.Places))
 	}
 	for i := range b.Changes {
-		n.bytes += int64(len(b.Changes[i].Body)) + settleSize
+		n.changed += int64(len(b.Changes[i].Body)) + changeSize
 	}
-	p.appends = append(p.appends, b.Appends...)
-	p.changes = append(p.changes, b.Changes...)
-	p.waits = append(p.waits, b.Waits...)
+	n.bytes += n.changed
+	p.appends.push(b.Appends...)
+	p.changes.push(b.Changes...)
+	p.waits.push(b.Waits...)
 	if n.appends+n.changes > 0 {
-		p.settles = append(p.settles, b.Settles...)
+		p.settles.push(b.Settles...)
 		n.settles = len(b.Settles)
 	} else {
 		n.settles = p.settleEarly(b.Settles)
@@ -76,10 +99,11 @@ func (s *Store) write(b *persistence.Batch) {
 		if wasEmpty {
 			p.since = time.Now()
 		}
-		p.batches = append(p.batches, n)
+		p.batches.push(n)
 		p.bytes += n.bytes
+		p.changed += n.changed
 	}
-	wake := !wasUrgent && p.urgent() || wasEmpty && len(p.batches) > 0 || p.bytes >= int64(s.limits.settleBytes)
+	wake := !wasUrgent && p.urgent() || wasEmpty && p.batches.len() > 0 || p.bytes >= int64(s.limits.settleBytes) || p.full(&s.limits)
 	s.mu.Unlock()
 	b.Reset()
 	if wake {
@@ -91,11 +115,12 @@ func (s *Store) write(b *persistence.Batch) {
 // and returns for how many a group is needed. A settle that belongs to nothing
 // counts at once for a record that is not being written yet: with its last
 // place it needs not be written at all. If it belonged to an append, a crash
-// could keep the settle and lose the append.
+// could keep the settle and lose the append. Notes stay in order: one that comes
+// alone does not overtake one that belongs to an append.
 func (p *pending) settleEarly(settles []persistence.Settle) (n int) {
 	for _, t := range settles {
-		if !settleUnwritten(t) {
-			p.settles = append(p.settles, t)
+		if t.Returned && p.settles.len() > 0 || !settleUnwritten(t) {
+			p.settles.push(t)
 			n++
 		}
 	}
@@ -109,7 +134,7 @@ func settleUnwritten(t persistence.Settle) bool {
 	switch st.Phase {
 	case persistence.New, persistence.Waiting:
 		if t.Returned {
-			st.Return(t.Place, t.Returns)
+			st.Return(t.Place, t.Note())
 		} else {
 			st.Settle(t.Place)
 		}
@@ -126,22 +151,22 @@ func settleUnwritten(t persistence.Settle) bool {
 func (p *pending) take(g *group, l *limits) {
 	var n batchSize
 	taken := 0
-	for _, b := range p.batches {
-		if taken > 0 && (n.bytes+b.bytes > int64(l.groupBytes) || n.appends+b.appends > l.groupRecords) {
+	for _, b := range p.batches.front(p.batches.len()) {
+		more := n.with(b)
+		if taken > 0 && more.over(l) {
 			break
 		}
-		n.appends, n.settles, n.changes, n.waits = n.appends+b.appends, n.settles+b.settles, n.changes+b.changes, n.waits+b.waits
-		n.bytes += b.bytes
+		n = more
 		taken++
 	}
 	g.bytes = n.bytes
-	g.changes = append(g.changes, p.changes[:n.changes]...)
-	for _, t := range p.settles[:n.settles] {
+	g.changes = append(g.changes, p.changes.front(n.changes)...)
+	for _, t := range p.settles.front(n.settles) {
 		if !settleUnwritten(t) {
 			g.settles = append(g.settles, t)
 		}
 	}
-	for _, a := range p.appends[:n.appends] {
+	for _, a := range p.appends.front(n.appends) {
 		if st := &a.Record.State; st.Count() < len(a.Record.Places) {
 			st.Phase = persistence.Writing
 			g.records = append(g.records, a.Record)
@@ -153,17 +178,18 @@ func (p *pending) take(g *group, l *limits) {
 			g.told = append(g.told, told{a.Waiter, a.Number})
 		}
 	}
-	for _, w := range p.waits[:n.waits] {
+	for _, w := range p.waits.front(n.waits) {
 		if w.Waiter != nil {
 			g.told = append(g.told, told{w.Waiter, w.Number})
 		}
 	}
-	p.batches = slices.Delete(p.batches, 0, taken)
-	p.appends = slices.Delete(p.appends, 0, n.appends)
-	p.settles = slices.Delete(p.settles, 0, n.settles)
-	p.changes = slices.Delete(p.changes, 0, n.changes)
-	p.waits = slices.Delete(p.waits, 0, n.waits)
+	p.batches.drop(taken)
+	p.appends.drop(n.appends)
+	p.settles.drop(n.settles)
+	p.changes.drop(n.changes)
+	p.waits.drop(n.waits)
 	p.bytes -= n.bytes
+	p.changed -= n.changed
 }
 
 // Await implements persistence.Store.

@@ -50,7 +50,7 @@ func TestGroupsEndBetweenBatches(t *testing.T) {
 	}
 	write(s, func(b *persistence.Batch) { b.Append(testRecord(99, 9_990), nil, 0) }) // by bytes
 	var sizes []int
-	for len(s.pending.batches) > 0 {
+	for s.pending.batches.len() > 0 {
 		g := s.takeGroup()
 		sizes = append(sizes, len(g.records))
 		for _, r := range g.records {
@@ -121,6 +121,39 @@ func TestMovesAreNotTornApart(t *testing.T) {
 	}
 }
 
+// TestNotesStayInOrder: a note alone does not overtake one that waits for what is
+// appended with it.
+func TestNotesStayInOrder(t *testing.T) {
+	for name, size := range map[string]int{"one group": 1, "two groups": 9_000} {
+		t.Run(name, func(t *testing.T) {
+			s := idleStore()
+			r := testRecord(1, size)
+			write(s, func(b *persistence.Batch) { b.Append(r, nil, 0) })
+			write(s, func(b *persistence.Batch) {
+				b.Return(r, 0, 1, 10)
+				b.Append(testRecord(2, size), nil, 0)
+			})
+			write(s, func(b *persistence.Batch) { b.Return(r, 0, 2, 20) })
+			var last persistence.Note
+			for s.pending.batches.len() > 0 {
+				g := s.takeGroup()
+				if n, ok := r.State.Returns[0]; ok && slices.Contains(g.records, r) {
+					last = n // it is written so
+				}
+				for _, e := range g.settles {
+					last = e.Note()
+				}
+				if r.State.Phase == persistence.Writing {
+					r.State = persistence.State{Phase: persistence.Stored}
+				}
+			}
+			if want := (persistence.Note{Returns: 2, Due: 20}); last != want {
+				t.Errorf("the last note is %+v, want %+v", last, want)
+			}
+		})
+	}
+}
+
 func TestSettlesAloneWait(t *testing.T) {
 	s := idleStore()
 	stored := func(n int) *persistence.Record {
@@ -157,5 +190,74 @@ func TestNeighboursAreToldTogether(t *testing.T) {
 	tell([]told{{&a, 1}, {&a, 2}, {&b, 7}, {&a, 3}}, nil, nil)
 	if len(a.calls) != 2 || !slices.Equal(a.calls[0], []uint64{1, 2}) || !slices.Equal(a.calls[1], []uint64{3}) || len(b.calls) != 1 {
 		t.Errorf("a was told %v and b %v", a.calls, b.calls)
+	}
+}
+
+// TestChangesLimitGroups: there are not more changes in a group, unless they
+// are of one batch, than go into a transaction with what else there is.
+func TestChangesLimitGroups(t *testing.T) {
+	s := idleStore()
+	s.limits = limits{}.withDefaults()
+	l := s.limits
+	change := func(id uint64, size int) persistence.Change {
+		return persistence.Change{Definition: persistence.Definition{Kind: persistence.KindDuplicate, ID: id, Body: make([]byte, size)}}
+	}
+	s.idLimit = 1 << 40
+	for _, n := range []int{l.groupChanges - 1, 1, 1, l.groupChanges + 50, 2} {
+		write(s, func(b *persistence.Batch) {
+			for i := range n {
+				b.Change(change(uint64(i), 0))
+			}
+		})
+	}
+	for range 4 { // by bytes
+		write(s, func(b *persistence.Batch) { b.Change(change(1, l.groupChangeBytes/2-changeSize)) })
+	}
+	if !s.pending.full(&l) {
+		t.Error("many changes are not enough for a group")
+	}
+	var sizes []int
+	for s.pending.batches.len() > 0 {
+		sizes = append(sizes, len(s.takeGroup().changes))
+	}
+	if want := []int{l.groupChanges, 1, l.groupChanges + 50, 3, 2, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("groups of %v changes, want %v", sizes, want)
+	}
+	if p := &s.pending; p.changed != 0 || p.bytes != 0 || p.full(&l) {
+		t.Errorf("%d bytes are pending, and %d of changes, of nothing", p.bytes, p.changed)
+	}
+}
+
+// TestGroupsOfChangesAreOneTransaction: or each would be synced several times.
+func TestGroupsOfChangesAreOneTransaction(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	defer s.Close()
+	if l := s.limits; 3*l.groupChanges > 2*s.txnCount || 3*l.groupChangeBytes > 2*s.txnSize {
+		t.Errorf("of %d keys and %d bytes in a transaction changes take up to %d and %d", s.txnCount, s.txnSize, l.groupChanges, l.groupChangeBytes)
+	}
+	q := benchQueue(t, s)
+	before := s.Stats()
+	var waits []*persistence.Outcome
+	for n := range uint64(5000) {
+		var b persistence.Batch
+		r := testRecord(n, 100)
+		r.Places[0].Queue = q
+		w := persistence.NewOutcome()
+		b.Append(r, w, n)
+		b.Change(persistence.Change{Definition: persistence.Definition{
+			Kind: persistence.KindDuplicate, ID: 1000 + n%2000, Body: make([]byte, 20+n%280),
+		}})
+		s.Write(&b)
+		waits = append(waits, w)
+	}
+	for _, w := range waits {
+		if err := w.Await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := s.Stats()
+	// The reclaimer, which looks around at the start, has some of the syncs.
+	if groups, syncs := after.Groups-before.Groups, after.Syncs-before.Syncs; syncs > groups+20 {
+		t.Errorf("%d groups were synced %d times", groups, syncs)
 	}
 }

@@ -101,7 +101,11 @@ func (s *Store) blame(refs []persistence.Ref, out []result, err error) {
 // readPlaces reads the first n of refs, which are in one chunk now. If it
 // returns an error, nothing is read of them.
 func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n int, err error) {
-	type spot struct{ place, returns uint32 }
+	type spot struct {
+		place uint32
+		noted bool
+		note  persistence.Note
+	}
 	var spots []spot
 	s.table.mu.RLock()
 	for _, at := range refs {
@@ -117,7 +121,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n i
 		id = c.id
 		spot := spot{place: place}
 		if c.more != nil {
-			spot.returns = c.more.notes[place]
+			spot.note, spot.noted = c.more.notes[place]
 		}
 		spots = append(spots, spot)
 	}
@@ -135,8 +139,8 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n i
 			p := &x.all[spot.place]
 			r := &x.recs[p.record]
 			place := p.Place
-			if spot.returns != 0 {
-				place.Returns = spot.returns
+			if spot.noted {
+				spot.note.Apply(&place)
 			}
 			m, err := decodeRecord(data, r)
 			if err != nil {
@@ -240,7 +244,7 @@ func readPart(txn *badger.Txn, id uint64, part int, use func(data []byte) error)
 		switch {
 		case len(value) == 0:
 			return fmt.Errorf("%w: it cannot be read", errValue)
-		case value[0] != formatVersion:
+		case value[0] != valueVersion:
 			return fmt.Errorf("%w: version %d", errValue, value[0])
 		}
 		return use(value[1:])

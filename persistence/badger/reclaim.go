@@ -164,13 +164,17 @@ func (r *reclaimer) fill() error {
 }
 
 // collect has Badger drop files until there is none to be dropped, and returns
-// how many.
+// how many. What is deleted by now is deleted again before, so that a deletion
+// is above all that Badger writes anew, and after it what was deleted meanwhile.
 func (r *reclaimer) collect() (files int, err error) {
 	for err == nil {
 		select {
 		case <-r.stop:
 			err = badger.ErrNoRewrite
 		default:
+			if _, err = r.store.deleteAgain(); err != nil {
+				break
+			}
 			if err = r.collectOne(); err == nil {
 				files++
 			}

@@ -20,8 +20,8 @@ type recovery struct {
 
 	x       index // of the chunk that it is at
 	settled bitset
-	notes   map[uint32]uint32
-	strays  persistence.Batch // places of queues that are not defined
+	notes   map[uint32]persistence.Note
+	strays  persistence.Batch // places of owners that are not defined
 	waits   []*persistence.Outcome
 }
 
@@ -64,20 +64,20 @@ func (r *recovery) chunk(item *badger.Item) error {
 		s.opts.Log.Error().Err(err).Uint64("chunk", id).Msg("messages are lost")
 		return nil
 	}
-	queue, defined := persistence.QueueID(0), false
+	owner, defined := persistence.QueueID(0), false
 	for i := range r.x.all {
 		p := &r.x.all[i]
 		if r.settled.has(i) {
 			continue
 		}
-		if p.Queue != queue || i == 0 {
-			queue = p.Queue
-			_, defined = s.queues[queue]
+		if p.Queue != owner || i == 0 {
+			owner = p.Queue
+			_, defined = s.owners[owner]
 		}
 		at := persistence.Ref{Chunk: id, Index: uint32(i)}
 		place := p.Place
 		if n, ok := r.notes[uint32(i)]; ok {
-			place.Returns = n
+			n.Apply(&place)
 		}
 		if !defined {
 			r.strays.Settle(persistence.StoredRecord(nil, place, at), 0)
@@ -108,7 +108,7 @@ func (r *recovery) look(id uint64) bool {
 	if c.more != nil {
 		for place, n := range c.more.notes {
 			if r.notes == nil {
-				r.notes = make(map[uint32]uint32)
+				r.notes = make(map[uint32]persistence.Note)
 			}
 			r.notes[place] = n
 		}
@@ -116,8 +116,8 @@ func (r *recovery) look(id uint64) bool {
 	return true
 }
 
-// settle settles the places of queues that are not defined, for good: the id
-// of the queue may be defined again.
+// settle settles the places of owners that are not defined, for good: the id
+// of the owner may be defined again.
 func (r *recovery) settle() {
 	if r.strays.Empty() {
 		return

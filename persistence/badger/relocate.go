@@ -112,7 +112,7 @@ func (c *chunk) livePlaces(x *index, r *indexRecord, places []persistence.Place,
 		place := x.all[p].Place
 		if c.more != nil {
 			if n, ok := c.more.notes[p]; ok {
-				place.Returns = n
+				n.Apply(&place)
 			}
 		}
 		places, numbers = append(places, place), append(numbers, p)

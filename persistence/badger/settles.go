@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/leveretmq/leveret/persistence"
 )
 
 // What a group settled in chunks that live on, and what it noted of places, is
@@ -11,14 +13,19 @@ import (
 //
 //	chunk  number, how many runs, runs, how many notes, notes
 //	run    places between this and the one before, length less one
-//	note   places between this and the one before, returns
+//	note   places between this and the one before,
+//	       returns (plus noteDue and then due, if that is not 0)
 //
-// The number of a chunk is the difference from the one before.
+// The number of a chunk is the difference from the one before, and so is due.
+
+// noteDue is more than returns can be.
+const noteDue = 1 << 32
 
 // settlesEncoder makes the content of such a value.
 type settlesEncoder struct {
 	buf    []byte
 	last   uint64 // chunk
+	due    int64  // of the last note that has one
 	chunks int
 }
 
@@ -40,7 +47,13 @@ func (e *settlesEncoder) add(chunk uint64, settled []uint32, notes []note) {
 	next = 0
 	for _, n := range notes {
 		b = binary.AppendUvarint(b, uint64(n.place-next))
-		b = binary.AppendUvarint(b, uint64(n.returns))
+		if n.Due == 0 {
+			b = binary.AppendUvarint(b, uint64(n.Returns))
+		} else {
+			b = binary.AppendUvarint(b, uint64(n.Returns)+noteDue)
+			b = binary.AppendVarint(b, n.Due-e.due)
+			e.due = n.Due
+		}
 		next = n.place + 1
 	}
 	e.buf = b
@@ -64,10 +77,10 @@ func runLength(p []uint32) int {
 	return n
 }
 
-// note is how often a place came back.
+// note is what is noted of a place that came back.
 type note struct {
-	place   uint32
-	returns uint32
+	place uint32
+	persistence.Note
 }
 
 // settlesVisitor is told what is in a value with settles.
@@ -84,6 +97,7 @@ type settlesVisitor struct {
 func decodeSettles(p []byte, v settlesVisitor) error {
 	d := decoder{p: p}
 	var chunk uint64
+	var due int64
 	for len(d.p) > 0 && !d.bad {
 		chunk += d.uvarint()
 		n := d.uvarint()
@@ -105,11 +119,17 @@ func decodeSettles(p []byte, v settlesVisitor) error {
 		for n = d.uvarint(); n > 0 && !d.bad; n-- {
 			gap, returns := d.uvarint(), d.uvarint()
 			place := next + gap
+			is := note{uint32(place), persistence.Note{Returns: uint32(returns)}}
+			if returns >= noteDue {
+				returns -= noteDue
+				due += d.varint()
+				is.Due = due
+			}
 			if d.bad || gap > math.MaxUint32 || place >= math.MaxUint32 || returns > math.MaxUint32 {
 				return fmt.Errorf("%w: notes of places", errValue)
 			}
 			next = place + 1
-			v.noted(note{uint32(place), uint32(returns)})
+			v.noted(is)
 		}
 	}
 	if d.bad || len(d.p) > 0 {

@@ -22,7 +22,7 @@ type Store struct {
 	logger    *logger
 	txnSize   int // what goes into one transaction
 	txnCount  int
-	queues    map[persistence.QueueID]struct{} // that were defined at start
+	owners    map[persistence.QueueID]struct{} // that were defined at start
 	reclaimer *reclaimer
 	wake      chan struct{} // has room for one
 	committed chan struct{} // closed when the committer has ended

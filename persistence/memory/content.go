@@ -94,7 +94,7 @@ func (c *content) append(k *chunk, r *persistence.Record) {
 	r.SetStored(persistence.Ref{Chunk: k.id, Index: uint32(len(k.places))})
 	for i, p := range r.Places {
 		if n, ok := r.State.Returns[i]; ok {
-			p.Returns = n
+			n.Apply(&p)
 		}
 		settled := r.State.IsSettled(i)
 		k.places = append(k.places, place{p, settled, d})
@@ -117,14 +117,14 @@ func (c *content) at(ref persistence.Ref) *place {
 	return &k.places[ref.Index]
 }
 
-// settle ends a live place, or notes how often it came back.
+// settle ends a live place, or notes that it came back.
 func (c *content) settle(e persistence.Settle) {
 	ref, _ := e.Record.Ref(e.Place)
 	p := c.at(ref)
 	switch {
 	case p == nil:
 	case e.Returned:
-		p.Returns = e.Returns
+		e.Note().Apply(&p.Place)
 	default:
 		c.end(c.chunks[ref.Chunk], p)
 	}
@@ -162,7 +162,7 @@ func (c *content) live() []persistence.Recovered {
 }
 
 // restart returns a copy as it is found at a start: without transient records
-// and places of queues that are not defined.
+// and places of owners that are not defined.
 func (c *content) restart() content {
 	to := *c
 	to.defined = maps.Clone(c.defined)
@@ -170,11 +170,16 @@ func (c *content) restart() content {
 	for id, k := range c.chunks {
 		to.chunks[id] = k.clone()
 	}
+	owners := make(map[persistence.QueueID]bool)
+	for d := range to.defined {
+		if d.kind.Owns() {
+			owners[persistence.QueueID(d.id)] = true
+		}
+	}
 	for _, k := range maps.Clone(to.chunks) {
 		for i := range k.places {
 			p := &k.places[i]
-			_, defined := to.defined[definition{persistence.KindQueue, uint64(p.Queue)}]
-			if !p.settled && (p.of.transient || !defined) {
+			if !p.settled && (p.of.transient || !owners[p.Queue]) {
 				to.end(k, p)
 			}
 		}

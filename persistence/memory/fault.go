@@ -49,6 +49,9 @@ func (s *Store) holdLocked(b *persistence.Batch) {
 		a.Record.State.Phase = persistence.Waiting
 		s.stats.PendingBytes += int64(persistence.SizeOf(a.Record.Message))
 	}
+	for _, c := range b.Changes {
+		s.stats.PendingBytes += int64(len(c.Body))
+	}
 	s.held = append(s.held, *b)
 	*b = persistence.Batch{}
 }

@@ -106,7 +106,7 @@ func TestHoldKeepsBackAndElides(t *testing.T) {
 		t.Errorf("with two records held the stats are %+v", st)
 	}
 	b.Settle(gone, 0)
-	b.Return(stays, 0, 3)
+	b.Return(stays, 0, 3, 40)
 	s.Write(&b)
 	w.want(t)
 	if _, ok := stays.Ref(0); ok || stays.State.Phase != persistence.Waiting {
@@ -121,7 +121,7 @@ func TestHoldKeepsBackAndElides(t *testing.T) {
 	w.want(t, "[1 2] <nil>", "[3] <nil>")
 	again := s.Reopen()
 	if err := again.Recover(func(r persistence.Recovered) bool {
-		if r.Seq != 2 || r.Returns != 3 {
+		if r.Seq != 2 || r.Returns != 3 || r.Due != 40 {
 			t.Errorf("recovered %+v", r)
 		}
 		return true

@@ -40,7 +40,7 @@ func open(c content, ids *atomic.Uint64) *Store {
 
 // Reopen stops the store, if Close has not, and returns a new one with the same
 // content, as after a clean stop and start: without transient records and
-// places of queues that are not defined. Refs stay good, ids that were given
+// places of owners that are not defined. Refs stay good, ids that were given
 // out do not come again. After Fail the content is what was written before.
 // What is called twice gives the same content twice.
 func (s *Store) Reopen() *Store {

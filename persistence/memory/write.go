@@ -57,7 +57,7 @@ func note(e persistence.Settle) {
 	switch {
 	case st.Phase != persistence.New && st.Phase != persistence.Waiting:
 	case e.Returned:
-		st.Return(e.Place, e.Returns)
+		st.Return(e.Place, e.Note())
 	default:
 		st.Settle(e.Place)
 	}

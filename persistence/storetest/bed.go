@@ -130,9 +130,11 @@ func (b *bed) wantPlaces(want ...persistence.Recovered) []persistence.Recovered 
 }
 
 // wantSet compares what Recover yields, apart from the refs, in any order.
-func (b *bed) wantSet(want ...persistence.Recovered) {
+func (b *bed) wantSet(want ...persistence.Recovered) []persistence.Recovered {
 	b.Helper()
-	b.wantSame(sorted(b.recover()), sorted(want))
+	got := sorted(b.recover())
+	b.wantSame(got, sorted(want))
+	return got
 }
 
 // sorted sorts places by queue and then by Seq.

@@ -51,6 +51,7 @@ func definitionsComeBack(b *bed) {
 	kinds := []persistence.Kind{
 		persistence.KindVHost, persistence.KindExchange, persistence.KindQueue, persistence.KindBinding,
 		persistence.KindUser, persistence.KindPermission, persistence.KindPolicy, persistence.KindParameter,
+		persistence.KindDuplicate,
 	}
 	// Ids beyond 255, so that sorting by their decimals, or by their lowest
 	// byte, would show.
@@ -65,7 +66,7 @@ func definitionsComeBack(b *bed) {
 	}
 	for part := range 4 {
 		b.commit(func(batch *persistence.Batch) {
-			for _, c := range shuffled[part*80 : part*80+80] {
+			for _, c := range shuffled[part*90 : part*90+90] {
 				batch.Change(c)
 			}
 		})

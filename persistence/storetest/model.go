@@ -26,7 +26,7 @@ var modelTests = []test{
 
 // spot names a place in the model.
 type spot struct {
-	queue persistence.QueueID
+	owner persistence.QueueID
 	seq   uint64
 }
 
@@ -34,7 +34,7 @@ type spot struct {
 type held struct {
 	record    *persistence.Record // which may be another after a start
 	place     int
-	is        persistence.Place // with the returns noted last
+	is        persistence.Place // with what was noted last
 	message   *amqp.Message
 	transient bool
 }
@@ -46,7 +46,8 @@ const mostPlaces = 1000
 type model struct {
 	*bed
 	rng    *rand.Rand
-	queues []persistence.QueueID
+	owners []persistence.QueueID
+	kinds  map[persistence.QueueID]persistence.Kind // of owners
 	defs   map[persistence.Kind]map[uint64]persistence.Change
 	places map[spot]*held
 	spots  []spot // those that are or were in places, to choose from
@@ -61,6 +62,7 @@ func randomSteps(b *bed, seed uint64) {
 	b.Logf("seed %d", seed)
 	m := &model{
 		bed: b, rng: rand.New(rand.NewPCG(seed, seed)), waiter: newTally(),
+		kinds:  make(map[persistence.QueueID]persistence.Kind),
 		defs:   make(map[persistence.Kind]map[uint64]persistence.Change),
 		places: make(map[spot]*held),
 	}
@@ -104,14 +106,16 @@ func (m *model) change(batch, first *persistence.Batch) {
 		k += 50 // so that the comparisons do not take too long
 	}
 	switch {
-	case k < 2 || len(m.queues) == 0:
-		q := m.s.NewID()
-		m.queues = append(m.queues, persistence.QueueID(q))
-		m.define(batch, define(persistence.KindQueue, q, fmt.Sprint("queue ", q)))
+	case k < 2 || len(m.owners) == 0:
+		id := m.s.NewID()
+		kind := []persistence.Kind{persistence.KindQueue, persistence.KindQueue, persistence.KindExchange}[m.rng.IntN(3)]
+		m.owners = append(m.owners, persistence.QueueID(id))
+		m.kinds[persistence.QueueID(id)] = kind
+		m.define(batch, define(kind, id, fmt.Sprint("owner ", id)))
 	case k < 3:
-		m.deleteQueue(batch)
+		m.deleteOwner(batch)
 	case k < 8:
-		kind := []persistence.Kind{persistence.KindExchange, persistence.KindBinding, persistence.KindUser}[m.rng.IntN(3)]
+		kind := []persistence.Kind{persistence.KindDuplicate, persistence.KindBinding, persistence.KindUser}[m.rng.IntN(3)]
 		id := m.s.NewID()
 		if ids := slices.Sorted(maps.Keys(m.defs[kind])); len(ids) > 0 && m.rng.IntN(2) == 0 {
 			id = ids[m.rng.IntN(len(ids))]
@@ -123,9 +127,9 @@ func (m *model) change(batch, first *persistence.Batch) {
 		m.append(batch, first)
 	case k < 60:
 		if at, h := m.choose(); h != nil {
-			h.is.Returns++
+			h.is.Returns, h.is.Due = uint32(m.rng.IntN(4)), m.due()
 			m.places[at] = h
-			batch.Return(h.record, h.place, h.is.Returns)
+			batch.Return(h.record, h.place, h.is.Returns, h.is.Due)
 		}
 	case k < 65: // a dead letter
 		if at, h := m.choose(); h != nil {
@@ -153,15 +157,26 @@ func (m *model) define(batch *persistence.Batch, c persistence.Change) {
 	}
 }
 
-// deleteQueue deletes a queue, with the settles that belong to it or, as if
+// due returns when a message is due: often at once.
+func (m *model) due() int64 {
+	switch m.rng.IntN(5) {
+	case 0:
+		return int64(m.rng.Uint64())
+	case 1, 2:
+		return 1_900_000_000_000_000_000 + m.rng.Int64N(int64(time.Hour))
+	}
+	return 0
+}
+
+// deleteOwner deletes an owner, with the settles that belong to it or, as if
 // they had been lost, without.
-func (m *model) deleteQueue(batch *persistence.Batch) {
-	k := m.rng.IntN(len(m.queues))
-	q := m.queues[k]
-	m.queues = slices.Delete(m.queues, k, k+1)
+func (m *model) deleteOwner(batch *persistence.Batch) {
+	k := m.rng.IntN(len(m.owners))
+	q := m.owners[k]
+	m.owners = slices.Delete(m.owners, k, k+1)
 	settles := m.rng.IntN(2) == 0
 	for at, h := range m.places {
-		if at.queue != q {
+		if at.owner != q {
 			continue
 		}
 		if settles {
@@ -169,12 +184,12 @@ func (m *model) deleteQueue(batch *persistence.Batch) {
 		}
 		delete(m.places, at)
 	}
-	gone := define(persistence.KindQueue, uint64(q), "")
+	gone := define(m.kinds[q], uint64(q), "")
 	gone.Delete = true
 	m.define(batch, gone)
 }
 
-// append adds a record in one queue, or several.
+// append adds a record with one owner, or several.
 func (m *model) append(batch, first *persistence.Batch) {
 	size := m.rng.IntN(300)
 	if m.rng.IntN(200) == 0 {
@@ -183,18 +198,21 @@ func (m *model) append(batch, first *persistence.Batch) {
 	m.n++
 	r := persistence.NewRecord(message(m.n, size))
 	r.Transient = m.rng.IntN(6) == 0
-	queues := slices.Clone(m.queues)
-	m.rng.Shuffle(len(queues), func(i, j int) { queues[i], queues[j] = queues[j], queues[i] })
-	if most := 1 + m.rng.IntN(4); m.rng.IntN(10) > 0 && most < len(queues) {
-		queues = queues[:most]
+	owners := slices.Clone(m.owners)
+	m.rng.Shuffle(len(owners), func(i, j int) { owners[i], owners[j] = owners[j], owners[i] })
+	if most := 1 + m.rng.IntN(4); m.rng.IntN(10) > 0 && most < len(owners) {
+		owners = owners[:most]
 	}
 	var w persistence.Waiter
 	var number uint64
 	if m.rng.IntN(3) == 0 {
 		w, number = m.waiter, m.owe()
 	}
-	for _, q := range queues {
-		p := persistence.Place{Queue: q, Seq: uint64(m.n), Expires: m.rng.Int64N(3) * 1_900_000_000_000_000_000, Returns: uint32(m.rng.IntN(2))}
+	for _, q := range owners {
+		p := persistence.Place{
+			Queue: q, Seq: uint64(m.n), Expires: m.rng.Int64N(3) * 1_900_000_000_000_000_000,
+			Due: m.due(), Returns: uint32(m.rng.IntN(2)),
+		}
 		place := r.Add(p)
 		if m.rng.IntN(6) == 0 { // by a quick consumer, before the router is done
 			if m.rng.IntN(2) == 0 {
@@ -244,7 +262,7 @@ func (m *model) readAll(refs []persistence.Ref, want []*held) {
 	m.Helper()
 	for i, r := range m.read(refs...) {
 		got := r.Places[0]
-		got.Returns = want[i].is.Returns // which may be older in what is read
+		got.Returns, got.Due = want[i].is.Returns, want[i].is.Due // which may be older in what is read
 		if got != want[i].is {
 			m.Fatalf("read back place %+v, want %+v", r.Places[0], want[i].is)
 		}

@@ -16,7 +16,7 @@ var recordTests = []test{
 	{"RecoverStops", recoverStops},
 	{"RecoverHoldsNoLock", recoverHoldsNoLock},
 	{"AQueueAndItsRecordsInOneBatch", aQueueAndItsRecordsInOneBatch},
-	{"UndefinedQueuesAreNotRecovered", undefinedQueuesAreNotRecovered},
+	{"UndefinedOwnersAreNotRecovered", undefinedOwnersAreNotRecovered},
 	{"DeletedQueuesAreNotRecovered", deletedQueuesAreNotRecovered},
 	{"TransientRecordsAreDroppedAtStart", transientRecordsAreDroppedAtStart},
 	{"BatchesAreUsedAgain", batchesAreUsedAgain},
@@ -26,7 +26,7 @@ var recordTests = []test{
 func recordsComeBack(b *bed) {
 	q := b.queues(2)
 	r := persistence.NewRecord(message(6, 1234))
-	r.Add(persistence.Place{Queue: q[1], Seq: 7, Expires: 1_900_000_000_123_456_789, Returns: 3})
+	r.Add(persistence.Place{Queue: q[1], Seq: 7, Expires: 1_900_000_000_123_456_789, Due: 1_800_000_000_987_654_321, Returns: 3})
 	small := record(8, q[0])
 	b.commit(func(batch *persistence.Batch) {
 		batch.Append(r, nil, 0)
@@ -117,8 +117,9 @@ func extremeValues(b *bed) {
 	for i, p := range []persistence.Place{
 		{Seq: 0},
 		{Seq: 1, Expires: 1},
-		{Seq: math.MaxUint64, Expires: math.MaxInt64, Returns: math.MaxUint32},
-		{Seq: 1 << 63, Expires: math.MinInt64},
+		{Seq: math.MaxUint64, Expires: math.MaxInt64, Due: math.MinInt64, Returns: math.MaxUint32},
+		{Seq: 1 << 63, Expires: math.MinInt64, Due: math.MaxInt64},
+		{Seq: 2, Due: 1},
 	} {
 		p.Queue = q
 		r := persistence.NewRecord(message(i, i))
@@ -212,14 +213,15 @@ func aQueueAndItsRecordsInOneBatch(b *bed) {
 	b.wantPlaces(places(r)...)
 }
 
-func undefinedQueuesAreNotRecovered(b *bed) {
+func undefinedOwnersAreNotRecovered(b *bed) {
 	q := b.queue()
 	unknown := persistence.QueueID(b.s.NewID())
-	// An exchange of that id is no queue.
-	exchange := define(persistence.KindExchange, uint64(unknown), "")
+	// A user, or a key, of that id owns nothing.
+	user, key := define(persistence.KindUser, uint64(unknown), ""), define(persistence.KindDuplicate, uint64(unknown), "")
 	both, lost := spread(1, []persistence.QueueID{unknown, q}), record(2, unknown)
 	b.commit(func(batch *persistence.Batch) {
-		batch.Change(exchange)
+		batch.Change(user)
+		batch.Change(key)
 		batch.Append(both, nil, 0)
 		batch.Append(lost, nil, 0)
 	})
@@ -228,7 +230,7 @@ func undefinedQueuesAreNotRecovered(b *bed) {
 	if n := b.s.Stats().LivePlaces; n != 1 {
 		b.Errorf("Stats count %d live places, want 1", n)
 	}
-	// They are gone, also for a queue that takes the id later.
+	// They are gone, also for an owner that takes the id later.
 	b.commit(func(batch *persistence.Batch) {
 		batch.Change(define(persistence.KindQueue, uint64(unknown), ""))
 	})

@@ -24,12 +24,12 @@ func returnsAreNoted(b *bed) {
 		batch.Append(other, nil, 0)
 	})
 	b.write(func(batch *persistence.Batch) {
-		batch.Return(r, 1, 1)
-		batch.Return(r, 2, 1)
+		batch.Return(r, 1, 1, 0)
+		batch.Return(r, 2, 1, 0)
 	})
 	b.write(func(batch *persistence.Batch) {
-		batch.Return(r, 2, 2)
-		batch.Return(r, 2, 3)
+		batch.Return(r, 2, 2, 0)
+		batch.Return(r, 2, 3, 0)
 	})
 	b.barrier()
 	if n := b.s.Stats().LivePlaces; n != 6 {
@@ -49,21 +49,21 @@ func returnsBeforeAppend(b *bed) {
 	first, with, at, elided := spread(1, q), spread(2, q), spread(3, q), record(4, q[0])
 	first.Places[3].Returns = 9
 	b.write(func(batch *persistence.Batch) {
-		batch.Return(first, 0, 1)
-		batch.Return(first, 69, 2)
-		batch.Return(first, 3, 10)
-		batch.Return(elided, 0, 1)
+		batch.Return(first, 0, 1, 0)
+		batch.Return(first, 69, 2, 0)
+		batch.Return(first, 3, 10, 0)
+		batch.Return(elided, 0, 1, 0)
 	})
 	b.write(func(batch *persistence.Batch) {
-		batch.Return(with, 1, 1)
+		batch.Return(with, 1, 1, 0)
 		batch.Append(first, nil, 0)
 		batch.Append(with, nil, 0)
-		batch.Return(with, 1, 4)
+		batch.Return(with, 1, 4, 0)
 		batch.Settle(elided, 0)
 		batch.Append(elided, nil, 0)
 		batch.Append(at, nil, 0)
 	})
-	b.write(func(batch *persistence.Batch) { batch.Return(at, 68, 7) })
+	b.write(func(batch *persistence.Batch) { batch.Return(at, 68, 7, 0) })
 	b.barrier()
 	b.wantElided(elided)
 	p := append(append(places(first), places(with)...), places(at)...)
@@ -90,7 +90,7 @@ func returnsInALaterRun(b *bed) {
 			for i, p := range found {
 				if i%4 == run || i == 5 {
 					want[i].Returns++
-					batch.Return(persistence.StoredRecord(nil, p.Place, p.Ref), 0, want[i].Returns)
+					batch.Return(persistence.StoredRecord(nil, p.Place, p.Ref), 0, want[i].Returns, 0)
 				}
 			}
 		})
@@ -108,15 +108,15 @@ func returnsThenSettles(b *bed) {
 		}
 	})
 	b.write(func(batch *persistence.Batch) {
-		batch.Return(r[0], 0, 1)
+		batch.Return(r[0], 0, 1, 0)
 		batch.Settle(r[0], 0)
-		batch.Return(r[1], 0, 1)
-		batch.Return(r[3], 0, 1)
+		batch.Return(r[1], 0, 1, 0)
+		batch.Return(r[3], 0, 1, 0)
 	})
 	b.barrier()
 	b.write(func(batch *persistence.Batch) {
 		batch.Settle(r[1], 0)
-		batch.Return(r[2], 0, 5)
+		batch.Return(r[2], 0, 5, 0)
 	})
 	b.reopen()
 	b.wantSet(returned(places(r[2])[0], 5), returned(places(r[3])[0], 1))

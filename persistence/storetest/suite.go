@@ -21,7 +21,7 @@ type Harness struct {
 // parallel. Short mode leaves out what takes long on a disk.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 	for _, list := range [][]test{
-		definitionTests, recordTests, elisionTests, settleTests, returnTests, waiterTests, readTests, largeTests, closingTests,
+		definitionTests, recordTests, elisionTests, settleTests, returnTests, dueTests, ownerTests, duplicateTests, waiterTests, readTests, largeTests, closingTests,
 		concurrentTests, modelTests,
 	} {
 		for _, c := range list {
