@@ -2,6 +2,7 @@ package binding
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -26,6 +27,15 @@ func manyHeaders(tb testing.TB) *Headers[int] {
 	return x
 }
 
+// someConsistent is n destinations of weight 10.
+func someConsistent(tb testing.TB, n int) *Consistent[int] {
+	x := NewConsistent(strconv.Itoa)
+	for i := range n {
+		mustAdd(tb, x, "10", nil, i)
+	}
+	return x
+}
+
 var someHeaders = amqp.Table{{Name: "format", Value: "pdf"}, {Name: "id", Value: int32(42)}, {Name: "other", Value: true}}
 
 func TestMatchDoesNotAllocate(t *testing.T) {
@@ -34,15 +44,24 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 		mustAdd(t, direct, "k", hiddenArgs(i), i%50)
 		mustAdd(t, fanout, "k", nil, i)
 	}
+	consistent, modulus, random := someConsistent(t, 100), NewModulus(strconv.Itoa), NewRandom[int]()
+	for i := range 100 {
+		mustAdd(t, modulus, "", nil, i)
+		mustAdd(t, random, "", nil, i)
+	}
 	topics, headers := manyTopics(t), manyHeaders(t)
 	mustAdd(t, topics, "#", nil, 1)
 	var s Scratch
 	dst := make([]int, 0, 100)
 	for name, match := range map[string]func() []int{
-		"direct":  func() []int { return direct.Match("k", &s, dst) },
-		"fanout":  func() []int { return fanout.Match(dst) },
-		"topic":   func() []int { return topics.Match("eu.k.s42.x", &s, dst) },
-		"headers": func() []int { return headers.Match(someHeaders, &s, dst) },
+		"direct":     func() []int { return direct.Match("k", &s, dst) },
+		"fanout":     func() []int { return fanout.Match(dst) },
+		"topic":      func() []int { return topics.Match("eu.k.s42.x", &s, dst) },
+		"headers":    func() []int { return headers.Match(someHeaders, &s, dst) },
+		"consistent": func() []int { return consistent.Match(HashText("key4711"), dst) },
+		"by value":   func() []int { return consistent.Match(HashValue(someHeaders[1].Value, &s), dst) },
+		"modulus":    func() []int { return modulus.Match(HashText("key4711"), dst) },
+		"random":     func() []int { return random.Match(dst) },
 	} {
 		if len(match()) == 0 {
 			t.Errorf("%s: no match", name)
@@ -83,6 +102,19 @@ func BenchmarkHeadersMatch1000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = x.Match(someHeaders, &s, dst[:0])
+	}
+}
+
+func BenchmarkConsistentMatch(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			x := someConsistent(b, n)
+			var dst []int
+			b.ReportAllocs()
+			for h := Hash(0); b.Loop(); h++ {
+				dst = x.Match(h, dst[:0])
+			}
+		})
 	}
 }
 

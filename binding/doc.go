@@ -1,7 +1,8 @@
 // Package binding is who is bound to whom: the indexes that find, for one
 // exchange, the destinations of a message. There is one index for each kind of
-// matching: Direct, Fanout, Topic and Headers. They are generic over the
-// destination and know neither exchanges nor queues.
+// matching: Direct, Fanout, Topic and Headers, and Consistent, Modulus and Random,
+// which choose one. They are generic over the destination and know neither
+// exchanges nor queues.
 //
 // A binding is identified by its key, its arguments and its destination; an
 // index holds each once. A match names each destination at most once, however

@@ -11,6 +11,7 @@ type Scratch struct {
 	active []uint32 // trie nodes reached with the words so far
 	next   []uint32 // and with one word more
 	header headerScratch
+	value  []byte // that is being hashed
 }
 
 // headerScratch is a message's headers in the form that filters compare.

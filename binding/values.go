@@ -31,7 +31,8 @@ func (eq equality) inside() equality {
 	return eq
 }
 
-// The tags of the encoding. They are seen nowhere outside of this process.
+// The tags of the encoding. They are seen nowhere outside of this process, but to
+// change them moves what Consistent chooses by HashValue.
 const (
 	tagVoid    = 'V'
 	tagBool    = 't'

@@ -45,6 +45,16 @@ func scenes(tb testing.TB) map[string]scene {
 		bind(tb, wide, top.queue(fmt.Sprint("q", i)), "", nil)
 	}
 	bind(tb, wide, fanout, "", nil)
+	consistent := top.exchange(tb, "consistent", "x-consistent-hash", "-")
+	modulus, random := top.exchange(tb, "modulus", "x-modulus-hash", "-"), top.exchange(tb, "random", "x-random", "-")
+	history := top.exchange(tb, "history", "x-recent-history", "-")
+	for i := range 10 {
+		for _, x := range []*Exchange{consistent, modulus, random, history} {
+			bind(tb, x, top.queue(fmt.Sprint("q", i)), "10", nil)
+		}
+	}
+	delayed := top.typed(tb, "delayed", "x-delayed-message", "x-delayed-type", "direct")
+	bind(tb, delayed, top.queue("q1"), "key42", nil)
 	p, err := amqp.Properties(nil).WithHeaders(amqp.Table{{Name: "format", Value: "pdf"}, {Name: "id", Value: int32(42)}})
 	if err != nil {
 		tb.Fatal(err)
@@ -59,6 +69,12 @@ func scenes(tb testing.TB) map[string]scene {
 		"topic10000":      {top, topic, message("eu.k.s42"), 3, 0},
 		"topicNone":       {top, topic, message("us.no.such.key"), 0, 0},
 		"headers1000":     {top, headers, withHeaders, 1, 8}, // to decode the table
+		"consistent10":    {top, consistent, message("key42"), 1, 0},
+		"modulus10":       {top, modulus, message("key42"), 1, 0},
+		"random10":        {top, random, message("key42"), 1, 0},
+		"history10":       {top, history, message("key42"), 10, 0},
+		"notDelayed":      {top, delayed, message("key42"), 1, 0},
+		"delayed":         {top, delayed, headed(tb, "key42", "x-delay", int32(1000)), 0, 4}, // to decode the table
 		"exchanges4":      {top, chain, message("key42"), 11, 0},
 		"wide1000":        {top, wide, message(""), 1000, 0},
 	}

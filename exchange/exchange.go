@@ -28,6 +28,8 @@ type Exchange struct {
 	options      Options
 	alternate    string // argument alternate-exchange
 	hasAlternate bool
+	delays       bool // of type x-delayed-message
+	deduplicates bool // argument x-message-deduplication
 
 	// guarded by the lock of the topology
 	kind            kind
@@ -54,6 +56,20 @@ func (x *Exchange) Internal() bool { return x.options.Internal }
 
 // Arguments returns the arguments of the declare. Nobody changes them.
 func (x *Exchange) Arguments() amqp.Table { return x.options.Arguments }
+
+// Delays reports whether the exchange is of type x-delayed-message: it may hold
+// messages, see Result.Held.
+func (x *Exchange) Delays() bool { return x.delays }
+
+// History returns the messages that an exchange of type x-recent-history has
+// kept, oldest first; nil for other types. It may be called at any time; what it
+// says agrees with the bindings only under the lock of the topology.
+func (x *Exchange) History() []*amqp.Message {
+	if k, ok := x.kind.(*historyKind); ok {
+		return k.kept()
+	}
+	return nil
+}
 
 // IsDefault reports whether this is the exchange "", to which every queue is
 // bound by its name without a binding being kept.

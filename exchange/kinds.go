@@ -28,19 +28,10 @@ type bindings interface {
 	Len() int
 }
 
-// newKind returns nil if there is no such type.
-func newKind(name string) kind {
-	switch name {
-	case TypeDirect:
-		return directKind{binding.NewDirect[Destination]()}
-	case TypeFanout:
-		return fanoutKind{binding.NewFanout[Destination]()}
-	case TypeTopic:
-		return topicKind{binding.NewTopic[Destination]()}
-	case TypeHeaders:
-		return headersKind{binding.NewHeaders[Destination]()}
-	}
-	return nil
+// configured is a kind that has arguments of its own. It is called once, before
+// anything else, with the exchange that it is for; the error is 406.
+type configured interface {
+	configure(x *Exchange) error
 }
 
 type directKind struct{ *binding.Direct[Destination] }
@@ -70,4 +61,23 @@ type headersKind struct{ *binding.Headers[Destination] }
 func (k headersKind) match(msg *amqp.Message, r *Result) {
 	r.notByKey = true
 	r.matched = k.Match(r.headers(msg), &r.scratch, r.matched)
+}
+
+// modulusKind hashes all routing keys, CC and BCC included, into one destination
+// [RabbitMQ].
+type modulusKind struct{ *binding.Modulus[Destination] }
+
+func (k modulusKind) match(msg *amqp.Message, r *Result) {
+	h := binding.HashText(msg.RoutingKey)
+	for _, key := range msg.ExtraKeys {
+		h = h.Then(binding.HashText(key))
+	}
+	r.matched = k.Match(h, r.matched)
+}
+
+type randomKind struct{ *binding.Random[Destination] }
+
+func (k randomKind) match(_ *amqp.Message, r *Result) {
+	r.notByKey = true
+	r.matched = k.Match(r.matched)
 }

@@ -29,6 +29,11 @@ type Result struct {
 	table    amqp.Table // headers of the message
 	decoded  bool       // table is set
 	notByKey bool       // some exchange looked at more than the routing key
+
+	held    []Held
+	due     int64     // of the message, if dueRead
+	dueRead bool      // its headers have been read for that
+	release *Exchange // does not hold the message
 }
 
 // Route returns the queues of a message that was published to x, each once, in
@@ -37,11 +42,12 @@ type Result struct {
 // Each exchange that is reached is visited once, so circles do no harm. The
 // alternate exchange is visited when the exchange's own bindings match nothing;
 // a binding to an exchange that has no use for the message is a match
-// [RabbitMQ]. Headers that do not decode count as absent: whoever takes a
-// message from a client checks them there.
+// [RabbitMQ], and so is an exchange that holds it. Headers that do not decode
+// count as absent: whoever takes a message from a client checks them there.
 func (r *Result) Route(t Topology, x *Exchange, msg *amqp.Message) []Queue {
 	r.queues.reset()
-	r.table, r.decoded = nil, false
+	r.held = r.held[:0]
+	r.table, r.decoded, r.dueRead = nil, false, false
 	r.notByKey = len(msg.ExtraKeys) > 0
 	if x.IsDefault() {
 		r.routeByName(t, msg)
@@ -59,13 +65,28 @@ func (r *Result) Route(t Topology, x *Exchange, msg *amqp.Message) []Queue {
 // the routing key and the topology, so that it may be remembered for them.
 func (r *Result) ByKey() bool { return !r.notByKey }
 
+// Held returns the exchanges at which the last Route ended because they delay
+// the message, each once. The slice is valid until the next Route or Reset.
+func (r *Result) Held() []Held { return r.held }
+
+// Release is Route for a message that x has held and that is due now, in the
+// form that Released gives it: x does not hold it again, whatever the clock says.
+func (r *Result) Release(t Topology, x *Exchange, msg *amqp.Message) []Queue {
+	r.release = x
+	queues := r.Route(t, x, msg)
+	r.release = nil
+	return queues
+}
+
 // Reset lets go of queues, exchanges and headers of the last Route but keeps
 // the memory, as for a pool.
 func (r *Result) Reset() {
 	r.queues.forget()
 	r.exchanges.forget()
 	clear(r.matched[:cap(r.matched)])
-	r.table, r.decoded = nil, false
+	clear(r.held[:cap(r.held)])
+	r.held = r.held[:0]
+	r.table, r.decoded, r.dueRead = nil, false, false
 }
 
 // routeByName is the default exchange: every queue is bound to it by its name.
@@ -84,6 +105,9 @@ func (r *Result) routeByName(t Topology, msg *amqp.Message) {
 
 // visit takes in what one exchange does with the message.
 func (r *Result) visit(t Topology, x *Exchange, msg *amqp.Message) {
+	if x.delays && r.hold(x, msg) {
+		return
+	}
 	r.matched = r.matched[:0]
 	x.kind.match(msg, r)
 	if len(r.matched) == 0 {
