@@ -31,27 +31,29 @@ var table = []row{
 	{2, "persistence/datadir", []string{"persistence"}, nil},
 	{2, "persistence/diskguard", []string{"persistence"}, []string{zerolog}},
 	{2, "exchange", []string{"binding", "amqp"}, nil},
-	{2, "vhost/queue", []string{"persistence", "amqp"}, nil},
+	{2, "vhost/dedup", []string{"persistence", "amqp"}, nil},
 	{2, "vhost/auth", []string{"amqp", "persistence"}, nil},
 	{2, "vhost/policy", []string{"amqp", "persistence"}, nil},
 
-	{3, "vhost", []string{"amqp", "binding", "exchange", "persistence", "vhost/queue", "vhost/auth", "vhost/policy"}, []string{zerolog}},
+	{3, "vhost/queue", []string{"persistence", "amqp", "vhost/dedup"}, nil},
 
-	{4, "amqp/server", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange", "persistence", "persistence/memory"}, []string{zerolog}},
-	{4, "mgmt", []string{"amqp", "vhost", "vhost/auth"}, []string{zerolog}},
+	{4, "vhost", []string{"amqp", "binding", "exchange", "persistence", "vhost/queue", "vhost/dedup", "vhost/auth", "vhost/policy"}, []string{zerolog}},
 
-	{5, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
-	{5, "cmd/leveret", []string{"*"}, []string{zerolog, cli}},
-	{5, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
-	{5, "cmd/leveret/memguard", nil, []string{zerolog}},
-	{5, "cmd/leveret/crashtest", nil, nil},
-	{5, "cmd/guard", nil, nil},
+	{5, "amqp/server", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange", "persistence", "persistence/memory"}, []string{zerolog}},
+	{5, "mgmt", []string{"amqp", "vhost", "vhost/auth"}, []string{zerolog}},
+
+	{6, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
+	{6, "cmd/leveret", []string{"*"}, []string{zerolog, cli}},
+	{6, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
+	{6, "cmd/leveret/memguard", nil, []string{zerolog}},
+	{6, "cmd/leveret/crashtest", nil, nil},
+	{6, "cmd/guard", nil, nil},
 }
 
 // testSupport are packages made for tests of the layers named, though they lie
 // above them.
 var testSupport = map[string]int{
-	"amqp/server/servertest": 4,
+	"amqp/server/servertest": 5,
 	"persistence/storetest":  2,
 }
 
