@@ -24,6 +24,9 @@ type Message struct {
 	Expiration int64
 	// Persistent says that delivery-mode is 2.
 	Persistent bool
+	// Redelivered says that the message may have been delivered before by other
+	// ways than its queue's, as before a restart.
+	Redelivered bool
 	// HasHeaders says that the property list holds a headers table.
 	HasHeaders bool
 	// Priority is the priority property, 0 if absent.

@@ -20,6 +20,10 @@ const (
 	argType       = "x-queue-type"
 	argExchange   = "x-dead-letter-exchange"
 	argDeadKey    = "x-dead-letter-routing-key"
+	argStrategy   = "x-dead-letter-strategy"
+	argOverflow   = "x-overflow"
+	argTimeout    = "x-consumer-timeout" // of basic.consume too
+	atLeastOnce   = "at-least-once"
 	maxDurationMs = 315360000000 // ten years, RabbitMQ's limit for times
 )
 
@@ -46,9 +50,8 @@ func CheckServerNamed(args amqp.Table) error {
 
 // ParseArguments checks what a declare says about a new queue, with RabbitMQ's
 // rules, order and words, and returns what its arguments come to. The errors
-// are 406, and 540 for what RabbitMQ could do and this broker cannot: to ignore
-// an argument that changes what happens to messages would be worse. Unknown
-// arguments are ignored. o.Limits and o.Apply are not looked at.
+// are 406, and 540 for a stream. Unknown arguments are ignored. o.Limits,
+// o.Policy and o.Apply are not looked at.
 func ParseArguments(o Options) (Limits, error) {
 	l := NoLimits()
 	if v, ok := o.Arguments.Get(argExchange); ok {
@@ -81,12 +84,10 @@ func ParseArguments(o Options) (Limits, error) {
 		if err := checkQuorum(o); err != nil {
 			return l, err
 		}
-		l.CountDeliveries = true
-		if l.Overflow == RejectPublishDLX {
-			l.Overflow = DropHead // as RabbitMQ, which logs a warning
-		}
 	}
-	return l, checkImplemented(o)
+	l.Retry = retryOf(o.Arguments.Get)
+	l.settle(kind)
+	return l, nil
 }
 
 // checkType is the check of x-queue-type, which comes before all others.
@@ -122,19 +123,6 @@ func checkQuorum(o Options) error {
 		return nil
 	}
 	return amqp.PreconditionFailed("invalid property '%s' for %s", property, describe(o))
-}
-
-// checkImplemented refuses what RabbitMQ would heed and this broker would not.
-func checkImplemented(o Options) error {
-	for _, f := range o.Arguments {
-		rule := ruleOf(f.Name)
-		if rule == nil || rule.missing == nil || !rule.missing(f.Value) {
-			continue
-		}
-		return amqp.NotImplemented("%s cannot be declared: argument '%s' with value '%s' is not supported",
-			describe(o), f.Name, plain(f.Value))
-	}
-	return nil
 }
 
 func describe(o Options) string {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost/dedup"
 )
 
 // Exclusive is the 405 that a connection gets who may not use a queue, because
@@ -46,14 +47,20 @@ func Equivalent(current, asked Options) error {
 var (
 	classicCompared = []string{
 		"x-expires", "x-message-ttl", argExchange, argDeadKey, "x-max-length", "x-max-length-bytes",
-		"x-max-priority", "x-overflow", "x-queue-mode", "x-queue-version", "x-single-active-consumer",
-		argType, "x-queue-master-locator",
+		"x-max-priority", argOverflow, "x-queue-mode", "x-queue-version", "x-single-active-consumer",
+		argType, "x-queue-master-locator", "x-delivery-limit",
+		argDelayedRetry, "x-delayed-retry-min", "x-delayed-retry-max", argTimeout,
+		argBackoff, argRetryMin, argRetryMax, "x-retry-jitter", "x-retry-limit",
+		dedup.Argument, dedup.ArgumentHeader, dedup.ArgumentSize, dedup.ArgumentTTL,
 	}
 	quorumCompared = []string{
-		argExchange, argDeadKey, "x-dead-letter-strategy", "x-expires", "x-max-length", "x-max-length-bytes",
-		"x-max-in-memory-length", "x-max-in-memory-bytes", "x-overflow", "x-single-active-consumer", argType,
+		argExchange, argDeadKey, argStrategy, "x-expires", "x-max-length", "x-max-length-bytes",
+		"x-max-in-memory-length", "x-max-in-memory-bytes", argOverflow, "x-single-active-consumer", argType,
 		"x-quorum-initial-group-size", "x-initial-cluster-size", "x-delivery-limit", "x-message-ttl",
-		"x-queue-leader-locator", "x-delayed-retry-type", "x-delayed-retry-min", "x-delayed-retry-max",
+		"x-queue-leader-locator", argDelayedRetry, "x-delayed-retry-min", "x-delayed-retry-max",
+		argTimeout, "x-consumer-disconnected-timeout",
+		argBackoff, argRetryMin, argRetryMax, "x-retry-jitter", "x-retry-limit",
+		dedup.Argument, dedup.ArgumentHeader, dedup.ArgumentSize, dedup.ArgumentTTL,
 	}
 )
 

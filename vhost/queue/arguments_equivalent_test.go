@@ -37,6 +37,11 @@ func TestEquivalentRefuses(t *testing.T) {
 		{"quorum to classic", quorum(), durable(classic()), "inequivalent arg 'x-queue-type'" + in + "received none but current is the value 'quorum' of type 'longstr'"},
 		{"classic's order", classic("x-max-length", int32(1), "x-expires", int32(1)), classic(), "inequivalent arg 'x-expires'" + in + "received none but current is the value '1' of type 'signedint'"},
 		{"quorum's order", quorum("x-expires", int32(1), "x-dead-letter-exchange", "a"), quorum(), "inequivalent arg 'x-dead-letter-exchange'" + in + "received none but current is the value 'a' of type 'longstr'"},
+		{"delivery limit", classic("x-delivery-limit", int32(1)), classic(), "inequivalent arg 'x-delivery-limit'" + in + "received none but current is the value '1' of type 'signedint'"},
+		{"retry", quorum("x-retry-backoff", "linear"), quorum("x-retry-backoff", "constant"), "inequivalent arg 'x-retry-backoff'" + in + "received 'constant' but current is 'linear'"},
+		{"retry limit", classic("x-retry-backoff", "linear"), classic("x-retry-backoff", "linear", "x-retry-limit", int32(1)), "inequivalent arg 'x-retry-limit'" + in + "received the value '1' of type 'signedint' but current is none"},
+		{"consumer timeout", classic("x-consumer-timeout", int32(1)), classic("x-consumer-timeout", int64(2)), "inequivalent arg 'x-consumer-timeout'" + in + "received '2' but current is '1'"},
+		{"delayed retry", quorum("x-delayed-retry-max", int32(1)), quorum(), "inequivalent arg 'x-delayed-retry-max'" + in + "received none but current is the value '1' of type 'signedint'"},
 	} {
 		wantError(t, c.name, queue.Equivalent(c.current, c.asked), amqp.CodePreconditionFailed, c.text)
 	}

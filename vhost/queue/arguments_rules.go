@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/vhost/dedup"
 )
 
 // argumentRule is one argument of queue.declare that RabbitMQ knows.
@@ -14,16 +15,14 @@ type argumentRule struct {
 	// parse checks the value and puts it into l. It returns RabbitMQ's
 	// complaint, an Erlang term, or "".
 	parse func(v any, args amqp.Table, l *Limits) (term string)
-	// missing, if set, says of a good value whether it asks for what this
-	// broker does not do.
-	missing func(v any) bool
 }
 
 const (
 	forClassic = 1 << iota
 	forQuorum
 	forStream
-	forAll = forClassic | forQuorum | forStream
+	forQueue = forClassic | forQuorum // all but streams
+	forAll   = forQueue | forStream
 )
 
 func (r *argumentRule) known(kind string) bool {
@@ -49,47 +48,59 @@ func ruleOf(name string) *argumentRule {
 // versions differ, the more permissive one holds: x-queue-mode and
 // x-queue-master-locator say where and how messages are stored, so any value
 // is taken; x-queue-version may be 1 or 2; x-initial-cluster-size goes with
-// quorum queues. There is no limit of deliveries unless one is asked for.
-// x-consumer-timeout is not here, so it is ignored as in RabbitMQ 3.10: who
-// does not time consumers out is as lenient as any value that a client asks for.
+// quorum queues. There is no limit of deliveries unless one is asked for. What
+// RabbitMQ has for quorum queues only, x-delivery-limit, x-consumer-timeout and
+// x-delayed-retry, goes with classic ones too. How many members a quorum queue
+// has, and what is done about nodes that are lost, has no meaning on one node.
 var argumentRules = [...]argumentRule{
-	{name: "x-expires", types: forClassic | forQuorum, parse: parseExpires},
-	{name: "x-message-ttl", types: forClassic | forQuorum, parse: parseTTL},
-	{name: argExchange, types: forClassic | forQuorum, parse: parseDeadLetterExchange},
-	{name: argDeadKey, types: forClassic | forQuorum, parse: parseDeadLetterKey},
-	{name: "x-dead-letter-strategy", types: forQuorum, parse: parseDeadLetterStrategy, missing: not("at-most-once")},
-	{name: "x-max-length", types: forClassic | forQuorum, parse: parseMaxLength},
+	{name: "x-expires", types: forQueue, parse: parseExpires},
+	{name: "x-message-ttl", types: forQueue, parse: parseTTL},
+	{name: argExchange, types: forQueue, parse: parseDeadLetterExchange},
+	{name: argDeadKey, types: forQueue, parse: parseDeadLetterKey},
+	{name: argStrategy, types: forQuorum, parse: parseDeadLetterStrategy},
+	{name: "x-max-length", types: forQueue, parse: parseMaxLength},
 	{name: "x-max-length-bytes", types: forAll, parse: parseMaxBytes},
 	{name: "x-max-in-memory-length", types: forQuorum, parse: parseCount},
 	{name: "x-max-in-memory-bytes", types: forQuorum, parse: parseCount},
 	{name: "x-max-priority", types: forClassic, parse: parseMaxPriority},
-	{name: "x-overflow", types: forClassic | forQuorum, parse: parseOverflow},
+	{name: argOverflow, types: forQueue, parse: parseOverflow},
 	{name: "x-queue-mode", types: forClassic, parse: parseNothing},
 	{name: "x-queue-version", types: forClassic, parse: parseVersion},
-	{name: "x-single-active-consumer", types: forClassic | forQuorum, parse: parseSingleActive},
+	{name: "x-single-active-consumer", types: forQueue, parse: parseSingleActive},
 	{name: argType, types: forAll, parse: parseNothing}, // see checkType
 	{name: "x-queue-master-locator", types: forClassic, parse: parseNothing},
 	{name: "x-quorum-initial-group-size", types: forQuorum, parse: parsePositive},
 	{name: "x-initial-cluster-size", types: forQuorum | forStream, parse: parsePositive},
 	{name: "x-queue-leader-locator", types: forQuorum | forStream, parse: parseLeaderLocator},
-	{name: "x-delivery-limit", types: forQuorum, parse: parseDeliveryLimit},
-	{name: "x-delayed-retry-type", types: forQuorum, parse: parseNothing, missing: not("disabled")},
-	{name: "x-delayed-retry-min", types: forQuorum, parse: parseCount},
-	{name: "x-delayed-retry-max", types: forQuorum, parse: parseCount},
+	{name: "x-delivery-limit", types: forQueue, parse: parseDeliveryLimit},
+	{name: argTimeout, types: forQueue, parse: parseConsumerTimeout},
+	{name: "x-consumer-disconnected-timeout", types: forQuorum, parse: parseMilliseconds},
+	{name: argDelayedRetry, types: forQueue, parse: parseDelayedRetryType},
+	{name: "x-delayed-retry-min", types: forQueue, parse: parseMilliseconds},
+	{name: "x-delayed-retry-max", types: forQueue, parse: parseMilliseconds},
+	{name: argBackoff, types: forQueue, parse: parseBackoff},
+	{name: argRetryMin, types: forQueue, parse: parseRetryMin},
+	{name: argRetryMax, types: forQueue, parse: parseRetryMax},
+	{name: "x-retry-jitter", types: forQueue, parse: parseRetryJitter},
+	{name: "x-retry-limit", types: forQueue, parse: parseRetryLimit},
+	{name: dedup.Argument, types: forQueue, parse: parseDedup(dedup.Argument)},
+	{name: dedup.ArgumentHeader, types: forQueue, parse: parseDedup(dedup.ArgumentHeader)},
+	{name: dedup.ArgumentSize, types: forQueue, parse: parseDedup(dedup.ArgumentSize)},
+	{name: dedup.ArgumentTTL, types: forQueue, parse: parseDedup(dedup.ArgumentTTL)},
 	{name: "x-max-age", types: forStream},
 	{name: "x-stream-max-segment-size-bytes", types: forStream},
 	{name: "x-stream-filter-size-bytes", types: forStream},
-}
-
-// not is missing for an argument that has one value which is implemented.
-func not(implemented string) func(any) bool {
-	return func(v any) bool { return v != implemented }
 }
 
 func parseNothing(any, amqp.Table, *Limits) string { return "" }
 
 func parseCount(v any, _ amqp.Table, _ *Limits) string {
 	_, term := count(v)
+	return term
+}
+
+func parseMilliseconds(v any, _ amqp.Table, _ *Limits) string {
+	_, term := milliseconds(v, count)
 	return term
 }
 
@@ -126,8 +137,9 @@ func parseDeadLetterKey(v any, args amqp.Table, l *Limits) (term string) {
 	return ""
 }
 
-func parseDeadLetterStrategy(v any, _ amqp.Table, _ *Limits) string {
-	_, term := oneOf(v, "invalid_dlx_strategy", "at-most-once", "at-least-once")
+func parseDeadLetterStrategy(v any, _ amqp.Table, l *Limits) string {
+	s, term := oneOf(v, "invalid_dlx_strategy", "at-most-once", atLeastOnce)
+	l.AtLeastOnce = s == atLeastOnce
 	return term
 }
 
@@ -154,13 +166,19 @@ func parseMaxPriority(v any, _ amqp.Table, l *Limits) string {
 
 func parseOverflow(v any, _ amqp.Table, l *Limits) string {
 	s, term := oneOf(v, "invalid_overflow", "drop-head", "reject-publish", "reject-publish-dlx")
-	switch s {
-	case "reject-publish":
-		l.Overflow = RejectPublish
-	case "reject-publish-dlx":
-		l.Overflow = RejectPublishDLX
-	}
+	l.Overflow = overflowOf(s)
 	return term
+}
+
+// overflowOf returns the kind of a name, DropHead if it is none.
+func overflowOf(name string) Overflow {
+	switch name {
+	case "reject-publish":
+		return RejectPublish
+	case "reject-publish-dlx":
+		return RejectPublishDLX
+	}
+	return DropHead
 }
 
 func parseVersion(v any, _ amqp.Table, _ *Limits) string {
@@ -192,5 +210,11 @@ func parseDeliveryLimit(v any, _ amqp.Table, l *Limits) string {
 	if term == "" && n >= 0 {
 		l.DeliveryLimit = n
 	}
+	return term
+}
+
+// parseConsumerTimeout takes 0 for none.
+func parseConsumerTimeout(v any, _ amqp.Table, l *Limits) (term string) {
+	l.ConsumerTimeout, term = milliseconds(v, count)
 	return term
 }

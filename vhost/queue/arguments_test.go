@@ -74,7 +74,7 @@ func TestParseArgumentsRefuses(t *testing.T) {
 		{"type before values", classic("x-expires", int32(0), "x-queue-type", "foo"), "invalid arg 'x-queue-type'" + in + `"unsupported queue type 'foo'"`},
 		{"version", classic("x-queue-version", int32(3)), "invalid arg 'x-queue-version'" + in + `"unsupported queue version '3'"`},
 		{"values in RabbitMQ's order", classic("x-max-length", "a", "x-expires", "a"), "invalid arg 'x-expires'" + in + `"expected integer, got longstr"`},
-		{"other type's, in the client's order", classic("x-delivery-limit", "a", "x-max-age", int32(1)), "invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},
+		{"other type's, in the client's order", classic("x-quorum-initial-group-size", "a", "x-max-age", int32(1)), "invalid arg 'x-quorum-initial-group-size' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},
 		{"values before other type's", classic("x-max-age", "1D", "x-max-length", "a"), "invalid arg 'x-max-length'" + in + `"expected integer, got longstr"`},
 		{"quorum priority", quorum("x-max-priority", int32(-1)), "invalid arg 'x-max-priority' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue"},
 		{"quorum mode", quorum("x-queue-mode", "lazy"), "invalid arg 'x-queue-mode' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue"},
@@ -104,18 +104,10 @@ func TestParseArgumentsQuorumFlags(t *testing.T) {
 	}
 }
 
-func TestParseArgumentsNotImplemented(t *testing.T) {
-	for _, c := range []struct {
-		o    queue.Options
-		text string
-	}{
-		{classic("x-queue-type", "stream"), "queue 'q' in vhost '/' cannot be declared: queues of type stream are not supported"},
-		{quorum("x-dead-letter-strategy", "at-least-once"), "queue 'q' in vhost '/' cannot be declared: argument 'x-dead-letter-strategy' with value 'at-least-once' is not supported"},
-		{quorum("x-delayed-retry-type", "failed"), "queue 'q' in vhost '/' cannot be declared: argument 'x-delayed-retry-type' with value 'failed' is not supported"},
-	} {
-		_, err := queue.ParseArguments(c.o)
-		wantError(t, c.text, err, amqp.CodeNotImplemented, c.text)
-	}
+func TestParseArgumentsStream(t *testing.T) {
+	const text = "queue 'q' in vhost '/' cannot be declared: queues of type stream are not supported"
+	_, err := queue.ParseArguments(classic("x-queue-type", "stream"))
+	wantError(t, "stream", err, amqp.CodeNotImplemented, text)
 }
 
 func TestParseArgumentsLimits(t *testing.T) {
@@ -127,6 +119,9 @@ func TestParseArgumentsLimits(t *testing.T) {
 	counting := func(change func(*queue.Limits)) queue.Limits {
 		return with(func(l *queue.Limits) { l.CountDeliveries = true; change(l) })
 	}
+	replicated := func(change func(*queue.Limits)) queue.Limits {
+		return counting(func(l *queue.Limits) { l.MaxPriority = 31; change(l) })
+	}
 	for _, c := range []struct {
 		name string
 		o    queue.Options
@@ -134,7 +129,10 @@ func TestParseArgumentsLimits(t *testing.T) {
 	}{
 		{"none", classic(), queue.NoLimits()},
 		{"ignored", classic("x-whatever", int32(1), "x-queue-mode", "foo", "x-queue-version", int32(1), "x-queue-type", "classic",
-			"x-queue-master-locator", "foo", "x-consumer-timeout", int64(1)), queue.NoLimits()},
+			"x-queue-master-locator", "foo", "x-consumer-timeout", int64(0)), queue.NoLimits()},
+		{"consumer timeout", classic("x-consumer-timeout", int64(5)),
+			with(func(l *queue.Limits) { l.ConsumerTimeout = 5 * time.Millisecond })},
+		{"delivery limit", classic("x-delivery-limit", int32(3)), counting(func(l *queue.Limits) { l.DeliveryLimit = 3 })},
 		{"times", classic("x-expires", int64(315360000000), "x-message-ttl", uint8(0)),
 			with(func(l *queue.Limits) { l.TTL, l.Expires = 0, 315360000000*time.Millisecond })},
 		{"lengths", classic("x-max-length", uint8(0), "x-max-length-bytes", int16(500), "x-overflow", "reject-publish"),
@@ -148,11 +146,19 @@ func TestParseArgumentsLimits(t *testing.T) {
 			with(func(l *queue.Limits) { l.DeadLetter, l.DeadLetterExchange, l.HasDeadLetterKey = true, "x", true })},
 		{"priority", classic("x-max-priority", uint8(255), "x-single-active-consumer", true),
 			with(func(l *queue.Limits) { l.MaxPriority, l.SingleActive = 255, true })},
-		{"quorum", quorum(), counting(func(*queue.Limits) {})},
+		{"quorum", quorum("x-consumer-disconnected-timeout", int32(5)), replicated(func(*queue.Limits) {})},
 		{"quorum limit", quorum("x-delivery-limit", int32(3), "x-dead-letter-strategy", "at-most-once"),
-			counting(func(l *queue.Limits) { l.DeliveryLimit = 3 })},
-		{"quorum no limit", quorum("x-delivery-limit", int32(-1)), counting(func(*queue.Limits) {})},
-		{"quorum ignores reject-publish-dlx", quorum("x-overflow", "reject-publish-dlx"), counting(func(*queue.Limits) {})},
+			replicated(func(l *queue.Limits) { l.DeliveryLimit = 3 })},
+		{"quorum no limit", quorum("x-delivery-limit", int32(-1)), replicated(func(*queue.Limits) {})},
+		{"quorum ignores reject-publish-dlx", quorum("x-overflow", "reject-publish-dlx"), replicated(func(*queue.Limits) {})},
+		{"at least once", quorum("x-dead-letter-strategy", "at-least-once", "x-dead-letter-exchange", "x", "x-overflow", "reject-publish"),
+			replicated(func(l *queue.Limits) {
+				l.AtLeastOnce, l.DeadLetter, l.DeadLetterExchange, l.Overflow = true, true, "x", queue.RejectPublish
+			})},
+		{"not without an exchange", quorum("x-dead-letter-strategy", "at-least-once", "x-overflow", "reject-publish"),
+			replicated(func(l *queue.Limits) { l.Overflow = queue.RejectPublish })},
+		{"not with drop-head", quorum("x-dead-letter-strategy", "at-least-once", "x-dead-letter-exchange", ""),
+			replicated(func(l *queue.Limits) { l.DeadLetter = true })},
 	} {
 		got, err := queue.ParseArguments(c.o)
 		if err != nil || got != c.want {
@@ -176,6 +182,8 @@ func FuzzArguments(f *testing.F) {
 		args("x-expires", int32(1), "x-max-length", "a"),
 		args("x-queue-type", "quorum", "x-delivery-limit", int64(-1)),
 		args("x-dead-letter-routing-key", amqp.Array{amqp.Table{}}, "x-dead-letter-exchange", ""),
+		args("x-retry-backoff", "linear", "x-retry-max", int64(5), "x-retry-min", int8(1), "x-retry-limit", int64(1)<<40),
+		args("x-delayed-retry-type", "all", "x-delayed-retry-max", int64(5), "x-consumer-timeout", int64(-1)),
 	} {
 		raw, err := amqp.AppendTable(nil, t)
 		if err != nil {
@@ -200,6 +208,10 @@ func FuzzArguments(f *testing.F) {
 			return
 		}
 		if l.TTL < queue.Unlimited || l.Expires < 0 || l.MaxLength < queue.Unlimited || l.MaxBytes < queue.Unlimited {
+			t.Errorf("%v: limits make no sense: %+v", table, l)
+		}
+		if r := l.Retry; l.ConsumerTimeout < 0 || r.Min < 0 || r.Max < 0 || r.Jitter > 100 ||
+			(r.Backoff == queue.NoBackoff) != (r == queue.Retry{}) || r.Backoff != queue.NoBackoff && r.Min == 0 {
 			t.Errorf("%v: limits make no sense: %+v", table, l)
 		}
 	})

@@ -118,7 +118,7 @@ func (r *rig) requeue(ids []ID) {
 		d, _, _ := r.queue.Get(false, &r.fx)
 		ids = append(ids, d.ID)
 	}
-	r.queue.Requeue(ids, &r.fx)
+	r.queue.Requeue(ids, CauseNack, &r.fx)
 }
 
 // allLimits has every limit on and none reached.
@@ -278,7 +278,7 @@ func TestIdleMemory(t *testing.T) {
 			l := NoLimits()
 			l.Expires = time.Hour
 			return New(Options{VHost: "/", Limits: l})
-		}, 1280},
+		}, 1536},
 		{"x-max-priority 10", func() *Queue {
 			l := NoLimits()
 			l.MaxPriority = 10

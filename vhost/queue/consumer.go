@@ -2,6 +2,8 @@ package queue
 
 import (
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 )
@@ -14,9 +16,10 @@ type Delivery struct {
 	ID ID
 	// Returns is how often the message came back before.
 	Returns uint32
-	// ShowReturns asks for the header x-delivery-count.
-	ShowReturns bool
-	Redelivered bool
+	// ShowReturns asks for the header x-delivery-count, ShowAttempts for
+	// x-attempts, if it came back before.
+	ShowReturns, ShowAttempts bool
+	Redelivered               bool
 }
 
 // Receiver is where a consumer's deliveries go.
@@ -44,6 +47,10 @@ type Spec struct {
 	// Priority is x-priority: higher ones are served first while they can
 	// take messages. Any sign.
 	Priority int64
+	// Timeout is how long it may leave a delivery unacked, 0 for ever, if
+	// HasTimeout; else the queue says.
+	Timeout    time.Duration
+	HasTimeout bool
 	// Prefetch and Arguments are kept to be shown.
 	Prefetch  uint16
 	Arguments amqp.Table
@@ -53,13 +60,27 @@ type Spec struct {
 type Consumer struct {
 	Spec // immutable
 
+	active atomic.Bool
+
 	// guarded by the queue's lock
 	order      uint64 // of arrival
 	started    bool   // Ready was called
 	turn       *turn  // non-nil while it waits for messages
 	next, prev *Consumer
 	gone       bool
+	unacked    int           // deliveries
+	timeout    time.Duration // in force; 0 is none
+	timedOut   time.Duration // the timeout that it has exceeded
 }
+
+// Active reports whether the consumer has deliveries, when there are messages:
+// with a single active consumer only one of the queue's is.
+func (c *Consumer) Active() bool { return c.active.Load() }
+
+// TimedOut returns the timeout that the consumer has exceeded, and for which it
+// was taken out of its queue; 0 if it was not. It is for whoever carries out the
+// effect.
+func (c *Consumer) TimedOut() time.Duration { return c.timedOut }
 
 // turn is the round robin of the consumers of one priority that can take
 // messages: a ring, whose head is served next.
@@ -97,6 +118,10 @@ type roster struct {
 	turns  []*turn     // by priority, highest first
 	active *Consumer   // with a single active consumer: the one
 	single bool
+	// yielding says that the active one gets nothing more, because one of higher
+	// priority is to take over when all that it has is settled.
+	yielding bool
+	timed    bool // some have a timeout
 	// exclusive is set while a consumer has the queue to itself.
 	exclusive bool
 	arrivals  uint64
@@ -108,13 +133,57 @@ func (r *roster) add(c *Consumer) {
 	c.order = r.arrivals
 	r.all = append(r.all, c)
 	r.exclusive = r.exclusive || c.Exclusive
-	if r.single && r.active == nil {
-		r.active = c
+	switch {
+	case !r.single:
+		c.active.Store(true)
+	case r.active == nil:
+		r.activate(c)
 	}
 }
 
-// remove takes a consumer out. If it was the single active one, the next is
-// returned, which may be waiting for messages.
+// activate makes a consumer the single active one.
+func (r *roster) activate(c *Consumer) {
+	if r.active != nil {
+		r.park(r.active)
+		r.active.active.Store(false)
+	}
+	r.active, r.yielding = c, false
+	if c != nil {
+		c.active.Store(true)
+	}
+}
+
+// succeed lets a consumer of higher priority take over from the single active
+// one, as in RabbitMQ's quorum queues; of several that which came first. It
+// returns who may be waiting for messages now, if that has changed.
+func (r *roster) succeed() *Consumer {
+	if !r.single || r.active == nil {
+		return nil
+	}
+	best := r.active
+	for _, c := range r.all {
+		if c.Priority > best.Priority {
+			best = c
+		}
+	}
+	switch {
+	case best == r.active:
+		if !r.yielding {
+			return nil
+		}
+		r.yielding = false // the other has left
+	case r.active.unacked > 0:
+		r.yielding = true
+		r.park(r.active)
+		return nil
+	default:
+		r.activate(best)
+	}
+	return best
+}
+
+// remove takes a consumer out. If there is another single active one then, it is
+// returned, because it may be waiting for messages.
 func (r *roster) remove(c *Consumer) (successor *Consumer) {
 	r.park(c)
 	if i := slices.Index(r.all, c); i >= 0 {
@@ -126,22 +195,24 @@ func (r *roster) remove(c *Consumer) (successor *Consumer) {
 	if c.Exclusive {
 		r.exclusive = false
 	}
+	r.timed = r.timed && slices.ContainsFunc(r.all, func(o *Consumer) bool { return o.timeout > 0 })
 	if r.active != c {
-		return nil
+		return r.succeed()
 	}
-	r.active = nil
+	var best *Consumer
 	for _, other := range r.all {
-		if r.active == nil || other.Priority > r.active.Priority {
-			r.active = other
+		if best == nil || other.Priority > best.Priority {
+			best = other
 		}
 	}
-	return r.active
+	r.activate(best)
+	return best
 }
 
 // ready puts a consumer at the end of the round robin of its priority.
 func (r *roster) ready(c *Consumer) {
 	c.started = true
-	if c.turn != nil || c.gone || (r.single && r.active != c) {
+	if c.turn != nil || c.gone || (r.single && (r.active != c || r.yielding)) {
 		return
 	}
 	i := 0

@@ -3,6 +3,7 @@ package queue
 import (
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/dedup"
 )
 
 // Outcome is what became of a publish.
@@ -16,6 +17,8 @@ const (
 	Refused
 	// Closed: the queue was deleted. The route must be asked again.
 	Closed
+	// Duplicate: the queue has seen the message's key. The message is dropped.
+	Duplicate
 )
 
 // Counts are totals since the queue was declared.
@@ -24,6 +27,8 @@ type Counts struct {
 	Redelivered, Acked, Rejected, Expired, Dropped                uint64
 	// Damaged messages could not be read back from the store; they are lost.
 	Damaged uint64
+	// Deduplicated messages were duplicates.
+	Deduplicated uint64
 }
 
 // core is the queue as a state machine. Its methods take the time (Unix
@@ -46,7 +51,14 @@ type core struct {
 	// want says that nothing goes on before the first message is in memory,
 	// ahead that messages should come to memory because they are next.
 	want, ahead bool
-	over        bool // trim is not done yet
+	over        bool     // trim is behind
+	held        *heldSet // nil until something was held
+	passesOn    bool     // what is held is passed on when it is due
+	pages       bool     // what is in the store may leave memory
+	// recovered is the last place in line that was there at start: a message up
+	// to it may have had consequences that were not stored.
+	recovered uint64
+	seen      *dedup.Window // nil if duplicates are no matter; immutable
 	// purges counts how often all that was ready has gone at once.
 	purges uint64
 	// spills is the queue that places of transient messages are of: id, or one
@@ -63,14 +75,21 @@ func (c *core) full(m *amqp.Message) bool {
 func (c *core) publish(m *amqp.Message, rec **persistence.Record, now int64, fx *Effects) Outcome {
 	c.expire(now, fx)
 	if c.limits.Overflow != DropHead && c.full(m) {
+		if c.seen != nil && c.hasSeen(m) {
+			return Duplicate
+		}
 		if c.limits.Overflow == RejectPublishDLX {
 			c.deadLetter(m, MaxLen, fx)
 		}
 		return Refused
 	}
+	if c.seen != nil && c.duplicate(m, fx) {
+		return Duplicate
+	}
 	c.nextSeq++
 	c.counts.Published++
-	it := item{msg: m, size: uint32(len(m.Body)), seq: c.nextSeq, expires: c.deadline(m, now)}
+	it := item{msg: m, size: uint32(len(m.Body)), seq: c.nextSeq, expires: c.deadline(m, now),
+		redelivered: m.Redelivered}
 	if m.Persistent && c.id != 0 {
 		c.place(&it, rec)
 		fx.Use(c.store)
@@ -78,7 +97,7 @@ func (c *core) publish(m *amqp.Message, rec **persistence.Record, now int64, fx 
 	c.enter(&it)
 	c.ready.push(&it)
 	// A TTL of 0 means now or never: for this one attempt its time has not come.
-	c.dispatch(now-1, fx)
+	c.serve(now-1, now, fx)
 	c.trim(fx)
 	c.expire(now, fx)
 	return Accepted
@@ -129,8 +148,11 @@ func (c *core) leave(it *item) {
 // dispatch hands ready messages to consumers until one or the other runs out,
 // or the next message is not in memory. What is dead when it gets to the head
 // expires instead.
-func (c *core) dispatch(now int64, fx *Effects) {
-	for c.expire(now, fx); c.ready.count > 0; c.expire(now, fx) {
+func (c *core) dispatch(now int64, fx *Effects) { c.serve(now, now, fx) }
+
+// serve is dispatch for which dead is what died up to another time.
+func (c *core) serve(dead, now int64, fx *Effects) {
+	for c.expire(dead, fx); c.ready.count > 0; c.expire(dead, fx) {
 		con := c.consumers.next()
 		if con == nil {
 			return
@@ -140,8 +162,8 @@ func (c *core) dispatch(now int64, fx *Effects) {
 			c.want = true
 			return
 		}
-		d := Delivery{Message: it.msg, Redelivered: it.redelivered,
-			Returns: it.returns, ShowReturns: c.limits.CountDeliveries}
+		d := Delivery{Message: it.msg, Redelivered: it.redelivered, Returns: it.returns,
+			ShowReturns: c.limits.CountDeliveries, ShowAttempts: c.limits.Retry.Backoff != NoBackoff}
 		if con.NoAck {
 			if !con.Receiver.Offer(d, fx) {
 				c.consumers.park(con)
@@ -155,6 +177,9 @@ func (c *core) dispatch(now int64, fx *Effects) {
 				c.unacked.remove(d.ID)
 				c.consumers.park(con)
 				continue
+			}
+			if con.timeout > 0 {
+				c.unacked.start(d.ID, now)
 			}
 			c.counts.Delivered++
 		}
@@ -179,8 +204,8 @@ func (c *core) get(noAck bool, now int64, fx *Effects) (d Delivery, ok, away boo
 	if it.msg == nil {
 		return Delivery{}, false, true
 	}
-	d = Delivery{Message: it.msg, Redelivered: it.redelivered,
-		Returns: it.returns, ShowReturns: c.limits.CountDeliveries}
+	d = Delivery{Message: it.msg, Redelivered: it.redelivered, Returns: it.returns,
+		ShowReturns: c.limits.CountDeliveries, ShowAttempts: c.limits.Retry.Backoff != NoBackoff}
 	if noAck {
 		c.counts.GotNoAck++
 		c.settle(it, fx)

@@ -30,7 +30,22 @@ type DeadLetter struct {
 	Queue   *Queue
 	Message *amqp.Message
 	Reason  Reason
+	// Exchange is where it goes; Key replaces its routing keys if HasKey.
+	Exchange, Key string
+	HasKey        bool
+	// Attempts is how often the message was handed out, 0 where that is not to
+	// be told.
+	Attempts uint32
+	// Again says that it may have been dead-lettered before a restart.
+	Again bool
+	// Keep says that it is still in its queue: whoever carries this out calls
+	// Taken when some queue has it, else KeepDead of its queue.
+	Keep bool
+	item item // if Keep
 }
+
+// Taken ends the place of a dead letter that was kept.
+func (d *DeadLetter) Taken(fx *Effects) { d.Queue.core.settle(&d.item, fx) }
 
 // Effects collects what queues decided under their locks and what must be done
 // after them. The zero value is ready. It belongs to one goroutine, which
@@ -43,6 +58,7 @@ type Effects struct {
 	batch     persistence.Batch
 	wakes     []Waker
 	dead      []DeadLetter
+	due       []Due
 	unused    []*Queue
 	cancelled []*Consumer
 }
@@ -63,8 +79,11 @@ func (fx *Effects) Append(r *persistence.Record, w persistence.Waiter, number ui
 // Settle notes that a place of a record has come to its end.
 func (fx *Effects) Settle(r *persistence.Record, place int) { fx.batch.Settle(r, place) }
 
-// Return notes that the message of a place came back for the nth time.
-func (fx *Effects) Return(r *persistence.Record, place int, n uint32) { fx.batch.Return(r, place, n) }
+// Return notes that the message of a place came back for the nth time, and when
+// it may be handed on, in Unix nanoseconds; 0: at once.
+func (fx *Effects) Return(r *persistence.Record, place int, n uint32, due int64) {
+	fx.batch.Return(r, place, n, due)
+}
 
 // Change notes a change of the definitions.
 func (fx *Effects) Change(c persistence.Change) { fx.batch.Change(c) }
@@ -76,7 +95,7 @@ func (fx *Effects) Wait(w persistence.Waiter, number uint64) { fx.batch.Wait(w, 
 // is to be done first: a dead letter that is published into the same Effects is
 // stored with the end of its old place, or neither is.
 func (fx *Effects) Pending() bool {
-	return len(fx.dead) != 0 || len(fx.unused) != 0 || len(fx.cancelled) != 0
+	return len(fx.dead) != 0 || len(fx.due) != 0 || len(fx.unused) != 0 || len(fx.cancelled) != 0
 }
 
 // WakeAll hands what was noted to the store, then wakes whom it concerns, and
@@ -116,6 +135,13 @@ func (fx *Effects) TakeDead() []DeadLetter {
 	return d
 }
 
+// TakeDue returns the messages to pass on, in the order in which they are due.
+func (fx *Effects) TakeDue() []Due {
+	d := fx.due
+	fx.due = nil
+	return d
+}
+
 // TakeUnused returns queues to delete, because they are auto-delete and lost
 // their last consumer or because they expired. DeleteUnused decides.
 func (fx *Effects) TakeUnused() []*Queue {
@@ -124,7 +150,8 @@ func (fx *Effects) TakeUnused() []*Queue {
 	return u
 }
 
-// TakeCancelled returns consumers whose queue is gone and who are to be told.
+// TakeCancelled returns consumers who are to be told that they are gone, because
+// their queue is or because they were too slow: see Consumer.TimedOut.
 func (fx *Effects) TakeCancelled() []*Consumer {
 	c := fx.cancelled
 	fx.cancelled = nil

@@ -30,7 +30,7 @@ func TestEffectsAreStoredFirst(t *testing.T) {
 	place := r.Add(persistence.Place{Queue: 1, Seq: 1})
 	fx.Wake(&log)
 	fx.Append(r, &log, 7)
-	fx.Return(r, place, 2)
+	fx.Return(r, place, 2, 0)
 	fx.Change(persistence.Change{})
 	fx.Wait(&log, 8)
 	if fx.Pending() {

@@ -1,5 +1,7 @@
 package queue
 
+import "math"
+
 // expire removes what has died at the head of the queue. A message behind one
 // that lives waits its turn, even one of lower priority behind one of higher,
 // as in RabbitMQ's classic queues; so does one that is not in memory.
@@ -32,22 +34,37 @@ func (c *core) nextDeath() int64 {
 	return it.expires
 }
 
+// trimStep is how many messages are dropped at a time when trim is behind, a
+// millisecond's work or so.
+const trimStep = 1000
+
 // trim drops from the head what is over the limits, if that is the queue's way.
+// When it is behind, because a policy has made the queue far too long or because
+// the head is not in memory, it leaves that to trimSome.
 func (c *core) trim(fx *Effects) {
-	l := &c.limits
-	if l.Overflow != DropHead {
-		return
+	if !c.over && c.tooLong() {
+		c.trimSome(math.MaxInt, fx)
 	}
-	c.over = false
-	for c.ready.count > 0 && (l.MaxLength >= 0 && int64(c.ready.count) > l.MaxLength ||
-		l.MaxBytes >= 0 && c.bytes > l.MaxBytes) {
+}
+
+// trimSome is trim that drops so many messages at most, and notes it if that is
+// not all, or not all are in memory.
+func (c *core) trimSome(most int, fx *Effects) {
+	for c.over = false; c.tooLong(); most-- {
 		it := c.ready.front()
-		if it.msg == nil {
-			c.want, c.over = true, true
+		if c.over = it.msg == nil || most == 0; c.over {
+			c.want = c.want || it.msg == nil
 			return
 		}
 		c.counts.Dropped++
 		c.drop(it, MaxLen, fx)
 		c.leave(it)
 	}
+}
+
+// tooLong reports whether there is something to trim.
+func (c *core) tooLong() bool {
+	l := &c.limits
+	return l.Overflow == DropHead && c.ready.count > 0 &&
+		(l.MaxLength >= 0 && int64(c.ready.count) > l.MaxLength || l.MaxBytes >= 0 && c.bytes > l.MaxBytes)
 }

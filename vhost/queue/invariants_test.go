@@ -7,7 +7,7 @@ func invariants(q *Queue) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := &q.core
-	for _, check := range []func(*core) error{linesInvariant, unackedInvariant, rosterInvariant} {
+	for _, check := range []func(*core) error{linesInvariant, heldInvariant, unackedInvariant, rosterInvariant} {
 		if err := check(c); err != nil {
 			return err
 		}
@@ -53,12 +53,49 @@ func linesInvariant(c *core) error {
 			return fmt.Errorf("line %d has %d messages, used is %v, empty %v", p, len(items), used, ln.empty())
 		}
 	}
+	if c.held != nil {
+		sum.memory += c.held.memory // see heldInvariant
+	}
 	total := func(c *core) string {
 		return fmt.Sprintf("%d messages, %d bytes, %d mortal, %d recorded, %d away, %d in memory",
 			c.ready.count, c.bytes, c.mortal, c.recorded, c.away, c.memory)
 	}
 	if got, want := total(c), total(&sum); got != want {
 		return fmt.Errorf("ready: counted as %s\nbut there are %s", got, want)
+	}
+	return nil
+}
+
+func heldInvariant(c *core) error {
+	h := c.held
+	if h == nil {
+		return nil
+	}
+	sum := heldSet{recorded: len(h.away) + len(h.loading)}
+	for i := range h.near {
+		it := &h.near[i]
+		if i > 0 && h.near.less(i, (i-1)/2) {
+			return fmt.Errorf("held: not a heap at %d", i)
+		}
+		sum.memory += it.memory()
+		sum.bytes += int64(it.size)
+		if it.rec != nil {
+			sum.recorded++
+		}
+	}
+	for _, part := range [][]heldAway{h.away, h.loading} {
+		for i := range part {
+			sum.bytes += int64(part[i].size)
+		}
+	}
+	for i := range h.away {
+		if i > 0 && h.away.less(i, (i-1)/2) {
+			return fmt.Errorf("held away: not a heap at %d", i)
+		}
+	}
+	if sum.memory != h.memory || sum.bytes != h.bytes || sum.recorded != h.recorded {
+		return fmt.Errorf("held: counted as %d in memory, %d bytes, %d recorded, but there are %d, %d, %d",
+			h.memory, h.bytes, h.recorded, sum.memory, sum.bytes, sum.recorded)
 	}
 	return nil
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Consume enters a consumer, parked: it gets nothing before Ready, so that the
-// session can answer the client first. The errors are RabbitMQ's.
+// session can answer the client first. The errors are RabbitMQ's. A quorum queue
+// does not heed Exclusive.
 func (q *Queue) Consume(s Spec) (*Consumer, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -15,13 +16,28 @@ func (q *Queue) Consume(s Spec) (*Consumer, error) {
 		return nil, amqp.NotFound("no queue '%s' in vhost '%s'", q.opts.Name, q.opts.VHost)
 	}
 	r := &q.core.consumers
+	if q.quorum {
+		s.Exclusive = false
+	}
 	if r.exclusive || s.Exclusive && (len(r.all) > 0 || r.single) {
 		return nil, amqp.AccessRefused("queue '%s' in vhost '%s' in exclusive use", q.opts.Name, q.opts.VHost)
 	}
 	c := &Consumer{Spec: s}
 	r.add(c)
+	r.succeed() // with the new one, which is not ready, if with any
+	q.core.setTimeout(c)
 	q.lastUsed = time.Now()
 	return c, nil
+}
+
+// CheckGet returns 405 if the queue cannot be asked for single messages, because
+// it is a quorum queue with a single active consumer.
+func (q *Queue) CheckGet() error {
+	if !q.quorum || !q.opts.Limits.SingleActive {
+		return nil
+	}
+	return amqp.ResourceLocked("cannot obtain access to locked queue '%s' in vhost '%s'. basic.get operations are not "+
+		"supported by quorum queues with single active consumer", q.opts.Name, q.opts.VHost)
 }
 
 // Ready says that a consumer can take messages: at first, and after it was
@@ -51,14 +67,38 @@ func (q *Queue) Cancel(c *Consumer, fx *Effects) {
 		return
 	}
 	c.gone = true
-	if next := q.core.consumers.remove(c); next != nil && next.started {
-		// It may have been parked for want of its turn only; if it cannot
-		// take anything it says so when offered.
-		q.core.consumers.ready(next)
+	q.turnLocked(q.core.takeOver(q.core.consumers.remove(c)), fx)
+	q.leftLocked(fx)
+}
+
+// takeOver makes a consumer ready whose turn has come, if there is one, and
+// reports whether it may be served. It may have been parked for want of its turn
+// only; if it cannot take anything it says so when offered.
+func (c *core) takeOver(next *Consumer) bool {
+	if next == nil || !next.started {
+		return false
+	}
+	c.consumers.ready(next)
+	return true
+}
+
+// yieldLocked lets another single active consumer take over if all that the one
+// before has had is settled.
+func (q *Queue) yieldLocked(fx *Effects) {
+	q.turnLocked(q.core.takeOver(q.core.consumers.succeed()), fx)
+}
+
+// turnLocked serves a consumer that has taken over.
+func (q *Queue) turnLocked(taken bool, fx *Effects) {
+	if taken {
 		now := q.nowLocked(nil)
 		q.core.dispatch(now, fx)
 		q.afterLocked(now)
 	}
+}
+
+// leftLocked notes it if nobody consumes any more.
+func (q *Queue) leftLocked(fx *Effects) {
 	if len(q.core.consumers.all) > 0 {
 		return
 	}
@@ -95,7 +135,7 @@ func (q *Queue) DeleteUnused(fx *Effects) bool {
 	if q.closed || len(q.core.consumers.all) > 0 {
 		return false
 	}
-	if !q.opts.AutoDelete && time.Since(q.lastUsed) < q.opts.Limits.Expires {
+	if term := q.core.limits.Expires; !q.opts.AutoDelete && (term == 0 || time.Since(q.lastUsed) < term) {
 		return false // it has been used since; its timer runs again
 	}
 	q.deleteLocked(fx)
@@ -135,6 +175,15 @@ func (q *Queue) closeLocked() {
 	if q.idle != nil {
 		q.idle.Stop()
 	}
+	if q.slow != nil {
+		q.slow.Stop()
+	}
+	if q.trimmer != nil {
+		q.trimmer.Stop()
+	}
+	if q.wake != nil {
+		q.wake.Stop()
+	}
 	if q.opts.Pager != nil {
 		q.pageLocked()
 		q.opts.Pager.leave(q)
@@ -144,6 +193,13 @@ func (q *Queue) closeLocked() {
 // afterLocked ends whatever may have changed what is ready.
 func (q *Queue) afterLocked(now int64) {
 	q.rearmLocked(now)
+	q.rearmHeldLocked(now)
+	if q.core.unacked.due != q.dueAt {
+		q.rearmTimeoutLocked()
+	}
+	if q.core.over {
+		q.trimMoreLocked()
+	}
 	if q.opts.Pager != nil {
 		q.pageLocked()
 	}
@@ -188,17 +244,17 @@ func (q *Queue) expireHead() {
 func (q *Queue) expireUnused() {
 	var fx Effects
 	q.mu.Lock()
-	if !q.closed {
-		left := time.Until(q.lastUsed.Add(q.opts.Limits.Expires))
+	if term := q.core.limits.Expires; !q.closed && term > 0 {
+		left := time.Until(q.lastUsed.Add(term))
 		switch {
 		case len(q.core.consumers.all) > 0:
-			q.idle.Reset(q.opts.Limits.Expires)
+			q.idle.Reset(term)
 		case left > 0:
 			q.idle.Reset(left)
 		default:
 			fx.unused = append(fx.unused, q)
 			// If it is in use again before DeleteUnused, its time is yet to come.
-			q.idle.Reset(q.opts.Limits.Expires)
+			q.idle.Reset(term)
 		}
 	}
 	q.mu.Unlock()

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"time"
 
 	"github.com/leveretmq/leveret/persistence"
 )
@@ -26,7 +27,7 @@ type load struct {
 // the first and some behind it in their fifo, and of each other fifo the first
 // if its turn comes before these are done.
 func (c *core) loads() (out []*load) {
-	if c.ready.count == 0 {
+	if c.ready.count == 0 || !c.want && !c.ahead && c.ready.front().msg != nil {
 		return nil
 	}
 	level := c.ready.top()
@@ -59,14 +60,20 @@ func (q *Queue) loadAndLock(fx *Effects) error {
 	defer q.loading.Unlock()
 	q.mu.Lock()
 	loads, purges := q.core.loads(), q.core.purges
+	held := q.core.held.take(time.Now().UnixNano())
 	q.mu.Unlock()
 	loads, err := q.read(loads)
+	failure := held.read(q.core.store)
 	q.mu.Lock()
 	if q.core.purges != purges {
 		return nil // they are gone
 	}
 	for _, l := range loads {
 		q.core.install(l, fx)
+	}
+	q.core.installHeld(held, failure, fx)
+	if err == nil {
+		err = failure
 	}
 	if err == nil {
 		q.core.want, q.core.ahead = false, false
@@ -80,7 +87,7 @@ func (q *Queue) loadAndLock(fx *Effects) error {
 // resume goes on with what waited for messages to be in memory.
 func (c *core) resume(now int64, fx *Effects) {
 	if c.over {
-		c.trim(fx)
+		c.trimSome(trimStep, fx)
 	}
 	c.dispatch(now, fx)
 }
@@ -108,6 +115,7 @@ func (l *load) read(store persistence.Store) (failure error) {
 		switch {
 		case err == nil:
 			it := all[i].item()
+			r.Message.Redelivered = it.redelivered // the store has not kept it
 			it.msg, it.rec = r.Message, r
 			l.items = append(l.items, it)
 			l.bytes += it.memory()

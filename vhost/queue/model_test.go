@@ -10,7 +10,8 @@ import (
 // model is a queue that is too simple to be wrong: slices, looked through from
 // the front each time. The tests hold the real queue against it.
 type model struct {
-	limits     Limits
+	base       Limits // of the arguments
+	limits     Limits // in force
 	autoDelete bool
 	now        int64
 
@@ -18,6 +19,7 @@ type model struct {
 	consumers []*modelConsumer
 	past      []*modelConsumer // who have left, perhaps not with empty hands
 	active    *modelConsumer
+	yielding  bool // active is to be replaced when it has nothing
 	getter    *modelConsumer
 	stamps    int
 	places    int
@@ -36,6 +38,7 @@ type modelMessage struct {
 	size        int64
 	expires     int64 // 0: never
 	returns     uint32
+	stored      uint32 // returns, as the store knows it
 	redelivered bool
 	persistent  bool
 }
@@ -45,6 +48,8 @@ type modelConsumer struct {
 	noAck, exclusive bool
 	priority         int64
 	prefetch         int
+	timeout          time.Duration // its own, 0 for none, negative for the queue's
+	arrival          int
 	tags             []modelTag
 
 	waiting bool // for messages,
@@ -59,6 +64,7 @@ type modelConsumer struct {
 type modelTag struct {
 	modelMessage
 	open bool
+	at   int64 // when it was handed out
 }
 
 func (c *modelConsumer) unacked() (n int, bytes int64) {
@@ -147,7 +153,7 @@ func (m *model) wait(c *modelConsumer) {
 func (m *model) hand(c *modelConsumer) modelMessage {
 	msg := m.ready[0]
 	m.ready = m.ready[1:]
-	c.tags = append(c.tags, modelTag{msg, !c.noAck})
+	c.tags = append(c.tags, modelTag{msg, !c.noAck, m.now})
 	if msg.redelivered {
 		m.counts.Redelivered++
 	}
@@ -216,11 +222,47 @@ func (m *model) consume(c *modelConsumer) *modelConsumer {
 		return nil
 	}
 	m.consumers = append(m.consumers, c)
+	m.stamps++
+	c.arrival = m.stamps
 	if m.active == nil {
 		m.active = c
 	}
+	m.succeed()
 	m.lastUsed = m.now
 	return c
+}
+
+// succeed looks who should be the single active consumer: the highest priority,
+// and of those who is it already, or who came first. It is not before the other
+// has nothing any more.
+func (m *model) succeed() {
+	if !m.limits.SingleActive || m.active == nil {
+		return
+	}
+	best, was := m.active, m.yielding
+	for _, c := range m.consumers {
+		if c.priority > best.priority {
+			best = c
+		}
+	}
+	n, _ := m.active.unacked()
+	m.yielding = best != m.active && n > 0
+	switch {
+	case m.yielding:
+		m.active.waiting = false
+	case best != m.active:
+		m.active.waiting, m.active = false, best
+		m.start(best)
+	case was:
+		m.start(best)
+	}
+}
+
+// start lets a consumer wait for messages that has said before that it is ready.
+func (m *model) start(c *modelConsumer) {
+	if c.started && !c.waiting {
+		m.wait(c)
+	}
 }
 
 func (m *model) resume(c *modelConsumer) {
@@ -228,8 +270,8 @@ func (m *model) resume(c *modelConsumer) {
 		return
 	}
 	c.started = true
-	if !c.waiting && (!m.limits.SingleActive || m.active == c) {
-		m.wait(c)
+	if !m.limits.SingleActive || m.active == c && !m.yielding {
+		m.start(c)
 	}
 	m.serve("")
 }
@@ -238,26 +280,37 @@ func (m *model) cancel(c *modelConsumer) {
 	if m.closed || c.gone {
 		return
 	}
-	c.gone, c.waiting = true, false
-	m.past = append(m.past, c)
-	m.consumers = slices.DeleteFunc(m.consumers, func(o *modelConsumer) bool { return o == c })
-	if m.active == c {
-		m.active = nil
-		for _, o := range m.consumers {
-			if m.active == nil || o.priority > m.active.priority {
-				m.active = o
-			}
-		}
-		if m.limits.SingleActive && m.active != nil && m.active.started {
-			m.resume(m.active)
-		}
-	}
+	m.leave(c)
+	m.serve("")
+	m.left()
+}
+
+// left notes it if nobody consumes any more.
+func (m *model) left() {
 	if len(m.consumers) == 0 {
 		m.lastUsed = m.now
 		if m.autoDelete {
 			m.close()
 		}
 	}
+}
+
+// leave takes a consumer out, and lets another take over.
+func (m *model) leave(c *modelConsumer) {
+	c.gone, c.waiting = true, false
+	m.past = append(m.past, c)
+	m.consumers = slices.DeleteFunc(m.consumers, func(o *modelConsumer) bool { return o == c })
+	if m.active == c {
+		m.active, m.yielding = nil, false
+		if len(m.consumers) > 0 {
+			m.active = m.consumers[0]
+			m.succeed()
+			if m.limits.SingleActive {
+				m.start(m.active)
+			}
+		}
+	}
+	m.succeed()
 }
 
 func (m *model) close() {
@@ -289,19 +342,31 @@ func (m *model) settle(verb string, c *modelConsumer, tags []int) {
 			m.counts.Rejected++
 			m.kill(msg, Rejected)
 		case "requeue":
-			msg.redelivered = true
-			msg.returns++
-			if m.limits.DeliveryLimit >= 0 && int64(msg.returns) > m.limits.DeliveryLimit {
-				m.kill(msg, DeliveryLimit)
-				continue
-			}
-			m.insert(msg)
+			m.comeBack(msg)
 		}
 	}
 	if verb == "requeue" {
 		m.trim()
+	}
+	yields := m.yielding
+	m.succeed()
+	if verb == "requeue" || yields && !m.yielding {
 		m.serve("")
 	}
+}
+
+// comeBack puts a message back that was handed out.
+func (m *model) comeBack(msg modelMessage) {
+	msg.redelivered = true
+	msg.returns++
+	if m.limits.DeliveryLimit >= 0 && int64(msg.returns) > m.limits.DeliveryLimit {
+		m.kill(msg, DeliveryLimit)
+		return
+	}
+	if m.limits.CountDeliveries || m.limits.DeliveryLimit >= 0 {
+		msg.stored = msg.returns
+	}
+	m.insert(msg)
 }
 
 func (m *model) get(noAck bool) (msg modelMessage, left int, ok bool) {
@@ -350,6 +415,9 @@ func (m *model) advance(d int64) {
 		if len(m.ready) > 0 && m.ready[0].expires != 0 {
 			next = min(next, m.ready[0].expires)
 		}
+		if at := m.nextTimeout(); at != 0 {
+			next = min(next, at)
+		}
 		unused := m.lastUsed + int64(m.limits.Expires)
 		if m.limits.Expires > 0 && len(m.consumers) == 0 && !m.closed {
 			next = min(next, unused)
@@ -360,6 +428,7 @@ func (m *model) advance(d int64) {
 		}
 		m.now = next
 		m.expire("")
+		m.timeOut()
 		if next == unused {
 			m.close()
 		}
@@ -372,11 +441,11 @@ func (m *model) restart() {
 	for _, c := range m.everybody() {
 		all = append(all, c.unackedMessages()...)
 	}
-	*m = model{limits: m.limits, autoDelete: m.autoDelete, now: m.now, lastUsed: m.now,
+	*m = model{base: m.base, limits: m.limits, autoDelete: m.autoDelete, now: m.now, lastUsed: m.now,
 		getter: &modelConsumer{name: getter}, dead: m.dead}
 	for _, msg := range all {
 		if msg.persistent {
-			msg.redelivered = true
+			msg.redelivered, msg.returns = true, msg.stored
 			m.insert(msg)
 			m.places = max(m.places, msg.place)
 		}

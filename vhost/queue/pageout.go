@@ -153,23 +153,19 @@ func (c *core) packSegment(s *segment, o *step) bool {
 	return true
 }
 
-// spill makes records of messages that are in memory only. From now on they are
-// settled like others when they leave the queue; if that is before they are
-// written, the store leaves them out.
+// spill makes records of messages that are in memory only. If they leave the
+// queue before they are written, the store leaves them out.
 func (c *core) spill(items []item, o *step) {
 	for i := range items {
 		it := &items[i]
 		if it.rec != nil {
 			continue
 		}
-		rec := persistence.NewRecord(it.msg)
-		rec.Transient = true
-		it.rec, it.place = rec, 0
-		rec.Add(persistence.Place{Queue: c.spills, Seq: it.seq, Expires: it.expires, Returns: it.returns})
+		it.rec, it.place = c.spillRecord(it, 0), 0
 		c.recorded++
 		n := it.memory()
 		o.spill -= n
-		o.batch.Append(rec, o.writer, uint64(n))
+		o.batch.Append(it.rec, o.writer, uint64(n))
 	}
 	o.segments--
 	o.done = true

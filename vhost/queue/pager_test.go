@@ -331,7 +331,7 @@ func TestReturnedLeaveMemory(t *testing.T) {
 			ids = append(ids, d.ID)
 		}
 		rand.New(rand.NewPCG(1, 2)).Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-		q.Requeue(ids, &p.fx)
+		q.Requeue(ids, CauseNack, &p.fx)
 		fill(q, &p.fx, kept)
 		p.pass(5 * time.Second)
 		if m := p.pager.Memory(); m > 4<<20 {

@@ -34,7 +34,7 @@ func (q *Queue) pageLocked() {
 		p.reported.Store(reported + d)
 		q.opts.Pager.count(d)
 	}
-	if (q.core.want || q.core.ahead) && !p.asked {
+	if (q.core.want || q.core.ahead || q.core.held.wants()) && !p.asked {
 		p.asked = true
 		q.opts.Pager.ask(q)
 	}
@@ -62,12 +62,14 @@ func (q *Queue) pageOut(o *step, deep bool) {
 	if q.closed {
 		return
 	}
-	if q.core.spills == 0 {
-		if q.core.spills = q.core.id; q.core.spills == 0 {
-			q.core.spills = persistence.QueueID(q.core.store.NewID())
-		}
+	now := time.Now()
+	q.core.pageOut(o, q.busyLocked(now), deep)
+	if deep && q.core.held.count() > 0 {
+		o.done = q.core.sweepHeld(now.UnixNano(), func(rec *persistence.Record, n int64) {
+			o.batch.Append(rec, o.writer, uint64(n))
+		}) || o.done
+		q.rearmHeldLocked(now.UnixNano())
 	}
-	q.core.pageOut(o, q.busyLocked(time.Now()), deep)
 	q.pageLocked()
 }
 

@@ -22,7 +22,7 @@ type op [opSize]byte
 // opNames are the operations; the more often one stands here, the more often
 // a random program does it.
 var opNames = strings.Fields("publish publish publish publish publish consume ready cancel close " +
-	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete " +
+	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete policy " +
 	"pageout pageout pageout pageout write restart burst burst")
 
 func (o op) name() string { return opNames[int(o[0])%len(opNames)] }
@@ -88,13 +88,15 @@ func (p *play) open(o op) {
 		// goes first is nobody's business.
 		l.Expires = 20*time.Millisecond + time.Microsecond
 	}
+	// Nor at that of a timeout.
+	l.ConsumerTimeout = []time.Duration{0, 0, 5*time.Millisecond + 101*time.Microsecond}[x/24%3]
 	autoDelete := z&128 != 0 && z&3 == 1
 	p.after, p.deliveries = &aftermath{}, nil
 	p.shut()
 	p.storage = newStorage(p.t, x/72)
 	p.queue = New(p.storage.options(Options{VHost: "/", Name: "q", AutoDelete: autoDelete, Limits: l, Apply: p.after.carryOut}))
 	now := time.Now().UnixNano()
-	p.model = &model{limits: l, autoDelete: autoDelete, now: now, lastUsed: now,
+	p.model = &model{base: l, limits: l, autoDelete: autoDelete, now: now, lastUsed: now,
 		getter: &modelConsumer{name: getter}}
 	p.enter()
 }
@@ -148,6 +150,8 @@ func (p *play) step(o op) error {
 		real, want = p.fetch(o.name() == "getnoack")
 	case "purge":
 		real, want = p.queue.Purge(&p.fx), m.purge()
+	case "policy":
+		p.policy(o)
 	case "declare":
 		p.queue.Touch()
 		m.lastUsed = m.now
@@ -217,11 +221,12 @@ func (p *play) consume(o op) (real, want any) {
 	name := fmt.Sprintf("c%d", p.made)
 	noAck, exclusive := o[2]%5 == 0, o[2]%7 == 0
 	priority, prefetch := int64(o[3]%3)-1, int(o[3]/3%4)
+	timeout := []time.Duration{-1, -1, -1, 0, 4*time.Millisecond + 211*time.Microsecond}[o[3]/12%5]
 	a := &actor{&receiver{name: name, noAck: noAck, prefetch: prefetch},
-		&modelConsumer{name: name, noAck: noAck, prefetch: prefetch, exclusive: exclusive, priority: priority}}
+		&modelConsumer{name: name, noAck: noAck, prefetch: prefetch, exclusive: exclusive, priority: priority, timeout: timeout}}
 	a.real.onTake = func(d Delivery) { p.deliveries = append(p.deliveries, name+" "+show(d)) }
 	c, err := p.queue.Consume(Spec{Key: Key{Tag: name}, Receiver: a.real, NoAck: noAck,
-		Exclusive: exclusive, Priority: priority})
+		Exclusive: exclusive, Priority: priority, Timeout: timeout, HasTimeout: timeout >= 0})
 	allowed := p.model.consume(a.mod) != nil
 	if err == nil && allowed {
 		a.real.consumer = c
@@ -231,6 +236,30 @@ func (p *play) consume(o op) (real, want any) {
 		}
 	}
 	return err == nil, allowed
+}
+
+// policy applies or removes one.
+func (p *play) policy(o op) {
+	def := map[string]any{}
+	x, y := o[1], o[2]
+	for _, entry := range []struct {
+		on    bool
+		key   string
+		value any
+	}{
+		{x&1 == 1, "max-length", int64(o[3] % 9)},
+		{x&6 == 6, "max-length-bytes", int64(o[3])},
+		{x&24 == 24, "message-ttl", int64(o[3] % 7)},
+		{x&96 == 96, "delivery-limit", int64(o[3]%4) - 1},
+		{y&3 == 3, "overflow", []string{"drop-head", "reject-publish", "reject-publish-dlx"}[o[3]%3]},
+		{y&4 == 4, "dead-letter-exchange", "x"},
+	} {
+		if entry.on && y&128 == 0 {
+			def[entry.key] = entry.value
+		}
+	}
+	p.queue.SetPolicy(Applied{Policy: "p", Definition: def}, &p.fx)
+	p.model.policy(def)
 }
 
 func (p *play) consumer(verb string, a *actor) {
@@ -244,7 +273,7 @@ func (p *play) consumer(verb string, a *actor) {
 	case "close":
 		tags := a.real.open()
 		a.real.closing, a.mod.closing = true, true
-		p.queue.Requeue(a.real.release(tags), &p.fx)
+		p.queue.Requeue(a.real.release(tags), CauseLost, &p.fx)
 		p.queue.Cancel(a.real.consumer, &p.fx)
 		p.model.settle("requeue", a.mod, tags)
 		p.model.cancel(a.mod)
@@ -277,7 +306,7 @@ func (p *play) settle(o op, a *actor) {
 	case "reject":
 		p.queue.Reject(ids, &p.fx)
 	case "requeue":
-		p.queue.Requeue(ids, &p.fx)
+		p.queue.Requeue(ids, CauseNack, &p.fx)
 	}
 	p.model.settle(verb, a.mod, tags)
 	parked := a.mod.parked

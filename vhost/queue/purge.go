@@ -6,8 +6,8 @@ import "github.com/leveretmq/leveret/persistence"
 // more are left to the pager.
 const settledAtOnce = 1000
 
-// Purge drops the ready messages and returns how many that were. Unacked ones
-// stay [1.7.2.7]. Of a long queue the pager tells the store bit by bit: after a
+// Purge drops the messages that are ready, or will be after a delay, and returns
+// how many that were. Unacked ones stay [1.7.2.7]. Of a long queue the pager tells the store bit by bit: after a
 // crash before that is done, some are back.
 func (q *Queue) Purge(fx *Effects) int {
 	q.mu.Lock()
@@ -15,11 +15,11 @@ func (q *Queue) Purge(fx *Effects) int {
 	if q.closed {
 		return 0
 	}
-	n := q.core.ready.count
+	n := q.core.ready.count + q.core.held.count()
 	r := q.core.clear()
 	r.returns = true
 	q.settleLocked(r, fx)
-	q.afterLocked(0)
+	q.afterLocked(q.nowLocked(nil))
 	return n
 }
 
@@ -39,10 +39,14 @@ func (q *Queue) settleLocked(r *remains, fx *Effects) {
 
 // clear drops what is ready and returns what of it the store knows.
 func (c *core) clear() *remains {
-	r := &remains{queue: c.id, count: c.recorded}
+	r := &remains{queue: c.id, count: c.recorded, held: c.held}
+	if c.held != nil {
+		r.count += c.held.recorded
+	}
 	if c.recorded > 0 {
 		r.lines = c.ready
 	}
+	c.held = nil
 	c.ready = newLines(c.limits.MaxPriority)
 	c.bytes, c.memory, c.mortal, c.recorded, c.away = 0, 0, 0, 0, 0
 	c.want, c.ahead, c.over = false, false, false
@@ -54,6 +58,7 @@ func (c *core) clear() *remains {
 type remains struct {
 	queue   persistence.QueueID
 	lines   lines
+	held    *heldSet
 	unacked []outstanding
 	count   int // how many of them the store knows
 	// returns says that what is not settled comes back after a restart; else
@@ -79,6 +84,9 @@ func (r *remains) all(yield func(*persistence.Record, int) bool) {
 		}
 		r.unacked[i] = outstanding{}
 	}
+	if !r.allHeld(yield) {
+		return
+	}
 	for _, ln := range r.lines.all {
 		if !settleItems(ln.back, yield) {
 			return
@@ -92,6 +100,28 @@ func (r *remains) all(yield func(*persistence.Record, int) bool) {
 			}
 		}
 	}
+}
+
+func (r *remains) allHeld(yield func(*persistence.Record, int) bool) bool {
+	h := r.held
+	if h == nil {
+		return true
+	}
+	for i := range h.near {
+		if it := &h.near[i]; it.rec != nil && !yield(it.rec, int(it.place)) {
+			return false
+		}
+		h.near[i] = heldItem{}
+	}
+	for _, list := range [][]heldAway{h.loading, h.away} {
+		for i := range list {
+			if !yield(list[i].record(r.queue), 0) {
+				return false
+			}
+		}
+	}
+	r.held = nil
+	return true
 }
 
 func (r *remains) segment(s *segment, yield func(*persistence.Record, int) bool) bool {

@@ -18,9 +18,14 @@ type Options struct {
 	Owner     uint64
 	Arguments amqp.Table
 	Limits    Limits
+	// Policy is what policies say of it at first; see SetPolicy.
+	Policy Applied
 	// ID names the queue in Store; persistent messages are then stored. 0 for a
 	// queue whose messages do not outlive the broker.
 	ID persistence.QueueID
+	// PassesOn is for a queue that only holds messages until they are due: see
+	// Hold.
+	PassesOn bool
 	// Store keeps messages; nil if nothing is stored.
 	Store persistence.Store
 	// Pager takes messages out of memory and brings them back, by way of Store,
@@ -34,7 +39,9 @@ type Options struct {
 // Queue is a classic queue: core under a mutex. Its methods may be called from
 // any goroutine; the caller carries out fx afterwards, holding no queue's lock.
 type Queue struct {
-	opts Options // immutable
+	// immutable
+	opts   Options
+	quorum bool
 
 	loading sync.Mutex // held while messages come back from the store; before mu
 
@@ -46,8 +53,18 @@ type Queue struct {
 	deathAt  int64       // when it fires, 0 while it is stopped
 	idle     *time.Timer // runs while x-expires is set and nobody consumes
 	lastUsed time.Time
+	slow     *time.Timer // runs while a consumer can be too slow
+	dueAt    int64       // when it fires, 0 while it is stopped
+	trimmer  *time.Timer // runs when trim has left something over
+	trimming bool        // it does, or what was trimmed is carried out
+	applied  Applied
 	recovery *recovery // until Recovered
-	paging   paging
+	// wake runs until something is to be done for what is held, at wakeAt; not
+	// while what was released is carried out.
+	wake      *time.Timer
+	wakeAt    int64
+	releasing bool
+	paging    paging
 }
 
 // New returns an empty queue.
@@ -55,7 +72,8 @@ func New(o Options) *Queue {
 	if o.Apply == nil {
 		o.Apply = (*Effects).WakeAll
 	}
-	q := &Queue{opts: o, lastUsed: time.Now()}
+	kind := Type(o.Arguments)
+	q := &Queue{opts: o, quorum: kind == TypeQuorum, lastUsed: time.Now(), applied: o.Policy}
 	q.core.owner = q
 	q.core.id, q.core.store = o.ID, o.Store
 	if o.Pager != nil {
@@ -65,12 +83,15 @@ func New(o Options) *Queue {
 	if q.core.store == nil {
 		q.core.id = 0
 	}
-	q.core.limits = o.Limits
+	q.core.passesOn = o.PassesOn
+	q.core.pages = o.Pager != nil
+	q.core.limits = o.Limits.under(kind, o.Arguments.Get, o.Policy.Definition)
 	q.core.ready = newLines(o.Limits.MaxPriority)
 	q.core.consumers.single = o.Limits.SingleActive
-	if o.Limits.Expires > 0 {
+	q.core.seen = q.newSeen()
+	if term := q.core.limits.Expires; term > 0 {
 		q.mu.Lock() // the timer may fire before its field is set
-		q.idle = time.AfterFunc(o.Limits.Expires, q.expireUnused)
+		q.idle = time.AfterFunc(term, q.expireUnused)
 		q.mu.Unlock()
 	}
 	return q
@@ -101,7 +122,8 @@ func (q *Queue) Publish(m *amqp.Message, rec **persistence.Record, fx *Effects) 
 // nowLocked is the time if anything in the queue, or m, can expire, else 0: the
 // clock is not read for queues that have no use for it.
 func (q *Queue) nowLocked(m *amqp.Message) int64 {
-	if q.core.mortal > 0 || q.core.limits.TTL >= 0 || (m != nil && m.Expiration >= 0) {
+	if q.core.mortal > 0 || q.core.limits.TTL >= 0 || (m != nil && m.Expiration >= 0) ||
+		q.core.limits.Retry.Backoff != NoBackoff || q.core.held.count() > 0 || q.core.consumers.timed {
 		return time.Now().UnixNano()
 	}
 	return 0
@@ -135,6 +157,9 @@ func (q *Queue) Get(noAck bool, fx *Effects) (d Delivery, left int, ok bool) {
 func (q *Queue) Ack(ids []ID, fx *Effects) {
 	q.mu.Lock()
 	q.core.ack(ids, fx)
+	if q.core.consumers.yielding {
+		q.yieldLocked(fx)
+	}
 	q.mu.Unlock()
 }
 
@@ -142,21 +167,28 @@ func (q *Queue) Ack(ids []ID, fx *Effects) {
 func (q *Queue) Reject(ids []ID, fx *Effects) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.closed {
-		q.core.reject(ids, fx)
+	if q.closed {
+		return
+	}
+	q.core.reject(ids, fx)
+	if q.core.consumers.yielding {
+		q.yieldLocked(fx)
 	}
 }
 
-// Requeue gives deliveries back. Each goes to its place in line, marked as
-// redelivered.
-func (q *Queue) Requeue(ids []ID, fx *Effects) {
+// Requeue gives deliveries back, and says why. Each goes to its place in line,
+// marked as redelivered.
+func (q *Queue) Requeue(ids []ID, why Cause, fx *Effects) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return
 	}
-	q.core.requeue(ids, fx)
-	now := q.nowLocked(nil)
+	q.core.requeue(ids, why, q.nowLocked(nil), fx)
+	now := q.nowLocked(nil) // what came back may have an expiry
+	if q.core.consumers.yielding {
+		q.core.takeOver(q.core.consumers.succeed())
+	}
 	q.core.dispatch(now, fx)
 	q.afterLocked(now)
 }

@@ -144,7 +144,7 @@ func TestLongQueue(t *testing.T) {
 		random.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 		for len(ids) > 0 {
 			part := min(len(ids), random.IntN(700)+1)
-			q.Requeue(ids[:part], &fx)
+			q.Requeue(ids[:part], CauseNack, &fx)
 			ids = ids[part:]
 		}
 		if err := invariants(q); err != nil {
@@ -197,7 +197,7 @@ func TestQueueLetsGoOfMessages(t *testing.T) {
 		{"acked", func(q *Queue, fx *Effects) { q.Ack(take(q, fx), fx) }},
 		{"rejected", func(q *Queue, fx *Effects) { q.Reject(take(q, fx), fx) }},
 		{"requeued and acked", func(q *Queue, fx *Effects) {
-			q.Requeue(take(q, fx), fx)
+			q.Requeue(take(q, fx), CauseNack, fx)
 			q.Ack(take(q, fx), fx)
 		}},
 		{"purged", func(q *Queue, fx *Effects) { q.Purge(fx) }},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 )
@@ -78,6 +79,15 @@ func (r *receiver) release(tags []int) (ids []ID) {
 		ids = append(ids, d.ID)
 	}
 	return ids
+}
+
+// giveUp is what a session does when its consumer has timed out.
+func (r *receiver) giveUp() {
+	tags := r.open()
+	r.mu.Lock()
+	r.closing = true
+	r.mu.Unlock()
+	r.release(tags)
 }
 
 // open returns the tags that are still owed an answer.
@@ -184,6 +194,8 @@ func inLine(q *Queue) (names []string) {
 type aftermath struct {
 	mu              sync.Mutex // a timer's goroutine may come in
 	dead, cancelled []string
+	passed          []string // what was held and is due, with the time
+	refuses         bool     // dead letters find no queue
 }
 
 func (a *aftermath) carryOut(fx *Effects) {
@@ -192,12 +204,26 @@ func (a *aftermath) carryOut(fx *Effects) {
 	for fx.Pending() {
 		for _, d := range fx.TakeDead() {
 			a.dead = append(a.dead, d.Message.RoutingKey+" "+string(d.Reason))
+			switch {
+			case d.Keep && a.refuses:
+				d.Queue.KeepDead(&d, fx)
+			case d.Keep:
+				d.Taken(fx)
+			}
+		}
+		for _, d := range fx.TakeDue() {
+			a.passed = append(a.passed, fmt.Sprint(d.Message.RoutingKey, " ", time.Now().UnixMilli()))
 		}
 		for _, q := range fx.TakeUnused() {
 			q.DeleteUnused(fx)
 		}
 		for _, c := range fx.TakeCancelled() {
-			a.cancelled = append(a.cancelled, c.Key.Tag)
+			name := c.Key.Tag
+			if after := c.TimedOut(); after > 0 {
+				name += " after " + after.String()
+				c.Receiver.(*receiver).giveUp()
+			}
+			a.cancelled = append(a.cancelled, name)
 		}
 	}
 	fx.WakeAll()

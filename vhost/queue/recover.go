@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/leveretmq/leveret/persistence"
 )
@@ -21,6 +22,7 @@ type recovery struct {
 	zero    builder
 	levels  []*builder
 	lateMax int
+	started int64  // Unix nanoseconds: what is due later is held
 	place   placed // the one that comes, so that it is no allocation
 }
 
@@ -44,7 +46,7 @@ type stack struct {
 }
 
 func newRecovery(maxPriority uint8, lateMax int) *recovery {
-	return &recovery{lateMax: lateMax, levels: make([]*builder, maxPriority)}
+	return &recovery{started: time.Now().UnixNano(), lateMax: lateMax, levels: make([]*builder, maxPriority)}
 }
 
 // Recover adds a message that was found in the store at start. It may be called
@@ -55,9 +57,13 @@ func (q *Queue) Recover(r persistence.Recovered) {
 	if q.recovery == nil {
 		q.recovery = newRecovery(c.limits.MaxPriority, lateMax)
 	}
+	c.nextSeq = max(c.nextSeq, r.Seq)
+	if c.passesOn || r.Due > q.recovery.started {
+		c.holds().recover(r)
+		return
+	}
 	q.recovery.place = placed{r.Ref, r.Seq, r.Expires, r.Size, r.Returns, true}
 	q.recovery.at(c, r.Priority).add(&q.recovery.place)
-	c.nextSeq = max(c.nextSeq, r.Seq)
 	c.ready.count++
 	c.away++
 	c.recorded++
@@ -83,8 +89,12 @@ func (q *Queue) Recovered() error {
 		}
 	}
 	q.recovery = nil
+	q.core.recovered = q.core.nextSeq
 	if q.opts.Pager == nil {
 		if err := q.loadAllLocked(); err != nil {
+			return err
+		}
+		if err := q.loadHeldLocked(); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func takeInOrder(t *testing.T, q *Queue, fx *Effects, next, n, run int) int {
 			next++
 		}
 		if i == n+5 {
-			q.Requeue([]ID{d.ID}, fx)
+			q.Requeue([]ID{d.ID}, CauseNack, fx)
 			break
 		}
 	}

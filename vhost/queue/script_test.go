@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
 )
 
@@ -21,17 +22,23 @@ import (
 //
 //	queue [stored] [auto-delete] [dead-letter] [single-active] [count-deliveries] [ttl=ms]
 //	      [expires=ms] [max-length=n] [max-bytes=n] [max-priority=n]
-//	      [delivery-limit=n] [overflow=drop-head|reject-publish|reject-publish-dlx]
-//	publish NAME... [persistent] [ttl=ms] [priority=n] [size=bytes]  => refused, closed
-//	consume C [prefetch=n] [priority=n] [noack] [exclusive] [asleep] => the error
+//	      [delivery-limit=n] [at-least-once] [retry=constant|linear|exponential [retry-min=ms]
+//	      [retry-max=ms] [retry-limit=n] [retry-of=failed|returned]] [overflow=drop-head|reject-publish|reject-publish-dlx]
+//	      [quorum] [consumer-timeout=ms] [dedup=size [dedup-ttl=ms]]
+//	publish NAME... [persistent] [ttl=ms] [priority=n] [size=bytes] [key=K [key-ttl=ms]]
+//	      => refused, closed, duplicate
+//	policy [KEY=VALUE...] (in the place of the one before)
+//	consume C [prefetch=n] [priority=n] [timeout=ms] [noack] [exclusive] [asleep] => the error
 //	ready C; cancel C; close C (as when its channel goes)
 //	ack C TAGS; reject C TAGS; nack C TAGS [requeue]; TAGS as "1 3", "1-3" or "all"
+//	dead-letters refused|taken: whether they find a queue, from now on
 //	get [noack] => NAME, n left; its consumer is called get
 //	purge => n; declare; delete [if-unused] [if-empty] => n or the error; advance 5ms
 //	want C got NAME...; want dead NAME REASON...; want cancelled C... (each since
 //	      it was last asked, and a case must have asked about all in the end)
+//	want held NAME... (in the order in which they are due)
 //	want ready NAME...; want unacked n; want bytes ready=n unacked=n
-//	want consumers C...; want counts COUNTER=n...; want open; want closed
+//	want consumers C...; want active C...; want counts COUNTER=n...; want open; want closed
 //	want stored NAME... (what the store has of a stored queue); restart (of a
 //	      broker with a stored queue); page-out
 //
@@ -214,6 +221,8 @@ func (s *stage) do(words []string) string {
 	case "want":
 	case "queue":
 		s.open(args)
+	case "policy":
+		s.policy(args)
 	case "publish":
 		return s.publish(args)
 	case "consume":
@@ -230,6 +239,10 @@ func (s *stage) do(words []string) string {
 		return s.get(len(args) > 0 && args[0] == "noack")
 	case "purge":
 		return fmt.Sprint(s.queue.Purge(&s.fx))
+	case "dead-letters":
+		s.after.mu.Lock()
+		s.after.refuses = args[0] == "refused"
+		s.after.mu.Unlock()
 	case "declare":
 		s.queue.Touch()
 	case "restart":
@@ -269,8 +282,12 @@ func (s *stage) open(args []string) {
 			o.AutoDelete = true
 		case "dead-letter":
 			o.Limits.DeadLetter = true
+		case "quorum":
+			o.Arguments, o.Durable = amqp.Table{{Name: argType, Value: TypeQuorum}}, true
 		case "single-active":
 			o.Limits.SingleActive = true
+		case "at-least-once":
+			o.Limits.AtLeastOnce = true
 		case "count-deliveries":
 			o.Limits.CountDeliveries = true
 		default:
@@ -289,8 +306,25 @@ func (s *stage) open(args []string) {
 			o.Limits.MaxBytes = s.number(v)
 		case "max-priority":
 			o.Limits.MaxPriority = uint8(s.number(v))
+		case "dedup", "dedup-ttl":
+			o.Limits.Dedup = s.dedup(opts)
+		case "consumer-timeout":
+			o.Limits.ConsumerTimeout = time.Duration(s.number(v)) * time.Millisecond
 		case "delivery-limit":
 			o.Limits.DeliveryLimit = s.number(v)
+		case "retry":
+			o.Limits.Retry.Backoff = backoffOf(v)
+			_, some := opts["retry-of"]
+			o.Limits.Retry.Failed = o.Limits.Retry.Failed || !some
+			o.Limits.Retry.Returned = o.Limits.Retry.Returned || !some
+		case "retry-of":
+			o.Limits.Retry.Failed, o.Limits.Retry.Returned = v == "failed", v == "returned"
+		case "retry-min":
+			o.Limits.Retry.Min = time.Duration(s.number(v)) * time.Millisecond
+		case "retry-max":
+			o.Limits.Retry.Max = time.Duration(s.number(v)) * time.Millisecond
+		case "retry-limit":
+			o.Limits.Retry.Limited, o.Limits.Retry.Limit = true, uint32(s.number(v))
 		case "overflow":
 			kinds := map[string]Overflow{"drop-head": DropHead, "reject-publish": RejectPublish,
 				"reject-publish-dlx": RejectPublishDLX}
@@ -300,6 +334,9 @@ func (s *stage) open(args []string) {
 		}
 	}
 	s.shut()
+	if Type(o.Arguments) == TypeQuorum {
+		o.Limits.settle(TypeQuorum)
+	}
 	s.storage = newStorage(s.t, kind)
 	s.queue = New(s.storage.options(o))
 }
@@ -323,9 +360,10 @@ func (s *stage) publish(args []string) string {
 		if v, ok := opts["priority"]; ok {
 			m.Priority = uint8(s.number(v))
 		}
+		s.setKey(m, opts)
 		var rec *persistence.Record
 		if out := s.queue.Publish(m, &rec, &s.fx); out != Accepted {
-			outcomes = append(outcomes, []string{"accepted", "refused", "closed"}[out])
+			outcomes = append(outcomes, []string{"accepted", "refused", "closed", "duplicate"}[out])
 		}
 		if rec != nil {
 			s.fx.Append(rec, nil, 0)
@@ -356,6 +394,9 @@ func (s *stage) consume(args []string) string {
 	}
 	if v, ok := opts["priority"]; ok {
 		spec.Priority = s.number(v)
+	}
+	if v, ok := opts["timeout"]; ok {
+		spec.Timeout, spec.HasTimeout = time.Duration(s.number(v))*time.Millisecond, true
 	}
 	c, err := s.queue.Consume(spec)
 	if err != nil {
@@ -393,7 +434,7 @@ func (s *stage) settle(verb string, r *receiver, args []string) {
 	case verb == "ack":
 		s.queue.Ack(ids, &s.fx)
 	case requeue:
-		s.queue.Requeue(ids, &s.fx)
+		s.queue.Requeue(ids, CauseNack, &s.fx)
 	default:
 		s.queue.Reject(ids, &s.fx)
 	}
@@ -410,7 +451,7 @@ func (s *stage) close(r *receiver) {
 	r.mu.Lock()
 	r.closing = true
 	r.mu.Unlock()
-	s.queue.Requeue(r.release(tags), &s.fx)
+	s.queue.Requeue(r.release(tags), CauseLost, &s.fx)
 	s.queue.Cancel(r.consumer, &s.fx)
 }
 
@@ -451,6 +492,16 @@ func (s *stage) look(args []string) (got, want string) {
 	switch args[0] {
 	case "ready":
 		return strings.Join(inLine(s.queue), " "), want
+	case "held":
+		list, _, err := s.queue.Held(0, 1000)
+		if err != nil {
+			s.err = err
+		}
+		var names []string
+		for _, h := range list {
+			names = append(names, h.Message.RoutingKey)
+		}
+		return strings.Join(names, " "), want
 	case "stored":
 		return strings.Join(s.storage.names(), " "), want
 	case "unacked":
@@ -463,6 +514,8 @@ func (s *stage) look(args []string) (got, want string) {
 			names = append(names, c.Key.Tag)
 		}
 		return strings.Join(names, " "), want
+	case "active":
+		return strings.Join(activeConsumers(s.queue), " "), want
 	case "dead":
 		got, s.after.dead = strings.Join(s.after.dead, " "), nil
 		return got, want

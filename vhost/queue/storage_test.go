@@ -141,6 +141,7 @@ func (s *storage) names() (names []string) {
 func (s *storage) restart(q *Queue, arrange func(*Queue, []persistence.Recovered)) *Queue {
 	s.store.setHeld(false)
 	o := q.Options()
+	o.Policy = q.Policy()
 	q.Close()
 	q = New(o)
 	var found []persistence.Recovered

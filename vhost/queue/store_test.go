@@ -25,7 +25,7 @@ type fakeStore struct {
 	damaged  func(*amqp.Message) bool
 	reads    int // calls
 	elided   int
-	returned map[persistence.Ref]uint32
+	returned map[persistence.Ref]persistence.Note
 	batches  [][2]int // appends and settles of each batch that was written
 }
 
@@ -50,7 +50,7 @@ type fakePlace struct {
 }
 
 func newFakeStore(t testing.TB) *fakeStore {
-	s := &fakeStore{chunks: map[uint64]*fakeChunk{}, returned: map[persistence.Ref]uint32{}}
+	s := &fakeStore{chunks: map[uint64]*fakeChunk{}, returned: map[persistence.Ref]persistence.Note{}}
 	t.Cleanup(func() {
 		for _, f := range s.faults {
 			t.Error(f)
@@ -116,7 +116,7 @@ func (s *fakeStore) settleLocked(x persistence.Settle) {
 	at, ok := x.Record.Ref(x.Place)
 	switch {
 	case !ok && x.Returned:
-		x.Record.State.Return(x.Place, x.Returns)
+		x.Record.State.Return(x.Place, persistence.Note{Returns: x.Returns, Due: x.Due})
 	case !ok:
 		if !x.Record.State.Settle(x.Place) {
 			s.fault("place %d of %s settled twice before it was written", x.Place, x.Record.Message.RoutingKey)
@@ -129,7 +129,7 @@ func (s *fakeStore) settleLocked(x persistence.Settle) {
 			s.fault("%s settled twice at %v", p.msg.RoutingKey, at)
 		}
 		if x.Returned {
-			s.returned[at] = x.Returns
+			s.returned[at] = persistence.Note{Returns: x.Returns, Due: x.Due}
 		} else {
 			s.endLocked(at)
 		}
@@ -199,6 +199,7 @@ func (s *fakeStore) Read(refs []persistence.Ref, found func(int, *persistence.Re
 			continue
 		}
 		m := *p.msg // as far as a queue can tell it is another
+		m.Redelivered = false
 		r := persistence.StoredRecord(&m, p.Place, at)
 		r.Transient = p.transient
 		found(i, r, nil)
@@ -223,7 +224,9 @@ func (s *fakeStore) Recover(yield func(persistence.Recovered) bool) error {
 			if p.settled {
 				continue
 			}
-			p.Returns = s.returned[at]
+			if n, ok := s.returned[at]; ok {
+				p.Returns, p.Due = n.Returns, n.Due
+			}
 			if !yield(persistence.Recovered{Place: p.Place, Ref: at, Size: uint32(len(p.msg.Body)), Priority: p.msg.Priority}) {
 				return nil
 			}

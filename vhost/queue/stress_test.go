@@ -206,7 +206,7 @@ func (s *stress) takeSome() {
 		case n%3 == 0:
 			s.settle(d.Message)
 		case n%3 == 1 && s.requeue:
-			q.Requeue([]ID{d.ID}, &fx)
+			q.Requeue([]ID{d.ID}, CauseNack, &fx)
 		default:
 			q.Ack([]ID{d.ID}, &fx)
 			s.settle(d.Message)
@@ -332,7 +332,7 @@ func (x *session) rejoin(i int, fx *Effects) {
 	}
 	x.inbox = keep
 	x.mu.Unlock()
-	l.queue.Requeue(back, fx)
+	l.queue.Requeue(back, CauseNack, fx)
 	l.queue.Cancel(l.consumer, fx)
 	x.release(len(back), fx)
 	x.links[i] = x.join(l.queue, fx)
@@ -371,7 +371,7 @@ func (x *session) answer(got []arrival, fx *Effects) {
 		}
 		switch {
 		case verb == 0 && x.stress.requeue:
-			q.Requeue(ids, fx)
+			q.Requeue(ids, CauseNack, fx)
 		case verb == 1:
 			q.Reject(ids, fx)
 		default:

@@ -16,12 +16,19 @@ type unacked struct {
 	turn  uint32
 	count int
 	bytes int64
+	// due is when a consumer can have had a delivery for too long, in Unix
+	// nanoseconds; 0 if none can. It may be too early: the delivery may have
+	// been settled.
+	due int64
 }
 
 type outstanding struct {
 	item
 	turn     uint32
 	consumer *Consumer // nil after basic.get
+	// since is when it was handed out, in Unix nanoseconds, if its consumer has
+	// a timeout; else 0.
+	since int64
 }
 
 // slotsKept is how many slots an empty table keeps.
@@ -39,6 +46,9 @@ func (u *unacked) put(it *item, c *Consumer) ID {
 	}
 	s := &u.slots[slot]
 	s.item, s.turn, s.consumer = *it, u.turn, c
+	if c != nil {
+		c.unacked++
+	}
 	u.count++
 	u.bytes += int64(it.size)
 	return ID{slot: slot, turn: u.turn}
@@ -59,6 +69,9 @@ func (u *unacked) find(id ID) *outstanding {
 // remove takes out a delivery that was found.
 func (u *unacked) remove(id ID) {
 	s := &u.slots[id.slot]
+	if s.consumer != nil {
+		s.consumer.unacked--
+	}
 	u.count--
 	u.bytes -= int64(s.size)
 	*s = outstanding{}
