@@ -50,7 +50,9 @@ func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error
 	bound, stored := err == nil && x.Bound(d, key, args), v.defined.last
 	v.mu.RUnlock()
 	if err == nil && !bound {
-		stored, err = v.enterBinding(source, to, key, args)
+		var h history
+		stored, h, err = v.enterBinding(source, to, key, args)
+		v.replay(h)
 	}
 	if err != nil {
 		return err
@@ -58,26 +60,26 @@ func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error
 	return stored.await()
 }
 
-func (v *VHost) enterBinding(source string, to end, key string, args amqp.Table) (*commit, error) {
+func (v *VHost) enterBinding(source string, to end, key string, args amqp.Table) (*commit, history, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x, d, err := v.endsLocked(source, to)
 	if err != nil {
-		return nil, err
+		return nil, history{}, err
 	}
 	body, err := v.defined.encodeBinding(x, d, key, args)
 	if err != nil {
-		return nil, err
+		return nil, history{}, err
 	}
 	switch added, err := v.bind(x, d, key, args); {
 	case err != nil:
-		return nil, err
+		return nil, history{}, err
 	case !added:
-		return v.defined.last, nil
+		return v.defined.last, history{}, nil
 	}
 	v.defined.addBinding(x, d, key, args, body)
 	v.changedLocked()
-	return v.defined.handOver(), nil
+	return v.defined.handOver(), history{d, x.History()}, nil
 }
 
 func (v *VHost) unbindFrom(source string, to end, key string, args amqp.Table) error {

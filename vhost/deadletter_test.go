@@ -185,7 +185,7 @@ func TestDeadLetterDeliveryLimit(t *testing.T) {
 	f.must(err)
 	f.send("", "q", "a")
 	d, _, _ := q.Get(false, &f.fx)
-	q.Requeue([]queue.ID{d.ID}, &f.fx)
+	q.Requeue([]queue.ID{d.ID}, queue.CauseNack, &f.fx)
 	f.apply()
 	headers, _ := f.headersOf("dead")
 	if got, _ := headers.Get("x-first-death-reason"); got != "delivery_limit" {

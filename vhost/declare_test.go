@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost/queue"
@@ -214,6 +215,8 @@ type watcher struct {
 }
 
 func (w *watcher) QueueGone() { w.times++ }
+
+func (w *watcher) TimedOut(time.Duration, *queue.Effects) { w.times = -1 }
 
 func TestDropExclusive(t *testing.T) {
 	f := newFixture(t)

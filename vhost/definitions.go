@@ -7,6 +7,7 @@ import (
 	"github.com/leveretmq/leveret/binding"
 	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/dedup"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
 
@@ -21,7 +22,9 @@ type definitions struct {
 
 	exchanges map[*exchange.Exchange]uint64
 	bindings  map[boundKey]uint64
-	batch     persistence.Batch
+	// duplicates are the vhost's.
+	duplicates *duplicates
+	batch      persistence.Batch
 	// last is the latest change that was handed over. When it is stored, so are
 	// all before it.
 	last *commit
@@ -61,17 +64,20 @@ func (d *definitions) encodeExchange(o exchange.Options) ([]byte, error) {
 	return e.encode()
 }
 
-// addExchange stores an exchange whose encoding is not nil.
-func (d *definitions) addExchange(x *exchange.Exchange, body []byte) {
+// addExchange stores an exchange whose encoding is not nil, and returns its id,
+// 0 if it is not stored.
+func (d *definitions) addExchange(x *exchange.Exchange, body []byte) (id uint64) {
 	if body == nil {
-		return
+		return 0
 	}
-	id := d.store.NewID()
+	id = d.store.NewID()
 	d.exchanges[x] = id
 	d.define(persistence.KindExchange, id, body)
+	return id
 }
 
 func (d *definitions) removeExchange(x *exchange.Exchange) {
+	d.deleteKeys(d.duplicates.remove(x))
 	if id, ok := d.exchanges[x]; ok {
 		delete(d.exchanges, x)
 		d.drop(persistence.KindExchange, id)
@@ -102,6 +108,16 @@ func (d *definitions) addQueue(q *queue.Queue, body []byte) {
 func (d *definitions) removeQueue(q *queue.Queue) {
 	if id := q.Options().ID; id != 0 {
 		d.drop(persistence.KindQueue, uint64(id))
+	}
+	if w := q.Keys(); w != nil {
+		d.deleteKeys(w.Close())
+	}
+}
+
+// deleteKeys deletes the keys of what is deleted, bit by bit once that is stored.
+func (d *definitions) deleteKeys(ids []uint64) {
+	if len(ids) > 0 {
+		d.batch.Wait(&dedup.Deletion{Store: d.store, IDs: ids}, 0)
 	}
 }
 

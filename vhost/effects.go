@@ -11,6 +11,10 @@ import (
 type Canceller interface {
 	// QueueGone is called once, with no lock held. The consumer is gone too.
 	QueueGone()
+	// TimedOut is called, with no lock held, when the consumer has left a
+	// delivery unacked for longer than it may. It is gone from its queue, to
+	// which all has gone back that it had there.
+	TimedOut(after time.Duration, fx *queue.Effects)
 }
 
 // maxHops is how often, within one Apply, a message may go from queue to queue
@@ -33,11 +37,19 @@ func (v *VHost) Apply(fx *queue.Effects) {
 		if dead := fx.TakeDead(); len(dead) > 0 {
 			v.deadLetter(dead, hop, fx)
 		}
+		if due := fx.TakeDue(); len(due) > 0 {
+			v.passOn(due, fx)
+		}
 		for _, q := range fx.TakeUnused() {
 			v.deleteUnused(q, fx)
 		}
 		for _, c := range fx.TakeCancelled() {
-			if r, ok := c.Receiver.(Canceller); ok {
+			r, ok := c.Receiver.(Canceller)
+			switch after := c.TimedOut(); {
+			case !ok:
+			case after > 0:
+				r.TimedOut(after, fx)
+			default:
 				r.QueueGone()
 			}
 		}
@@ -48,12 +60,25 @@ func (v *VHost) Apply(fx *queue.Effects) {
 func (v *VHost) deadLetter(dead []queue.DeadLetter, hop int, fx *queue.Effects) {
 	if hop >= maxHops {
 		v.log.Warn().Int("messages", len(dead)).Msg("dead letters dropped: they went through too many queues")
+		for i := range dead {
+			if d := &dead[i]; d.Keep {
+				d.Taken(fx)
+			}
+		}
 		return
 	}
 	r := v.routers.Get().(*Router)
 	now := time.Now()
-	for _, d := range dead {
-		v.deadLetterOne(r, d, now, fx)
+	for i := range dead {
+		d := &dead[i]
+		taken := v.deadLetterOne(r, d, now, fx)
+		switch {
+		case !d.Keep:
+		case taken:
+			d.Taken(fx)
+		default:
+			d.Queue.KeepDead(d, fx)
+		}
 	}
 	r.forget()
 	v.routers.Put(r)

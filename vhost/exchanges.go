@@ -44,7 +44,7 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 	case d.Passive:
 		return awaitExchange(x, last)
 	}
-	if err := x.Equivalent(o); err != nil {
+	if err := equivalent(x, o); err != nil {
 		return err
 	}
 	return awaitExchange(x, last)
@@ -64,6 +64,9 @@ func (v *VHost) createExchange(o exchange.Options) error {
 		return amqp.AccessRefused("exchange name '%s' contains reserved prefix 'amq.*'", o.Name)
 	}
 	x, err := exchange.New(o)
+	if err == nil {
+		err = checkDuplicates(o)
+	}
 	if err != nil {
 		return err
 	}
@@ -82,14 +85,17 @@ func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit
 		return nil, err
 	}
 	if other := v.exchanges[o.Name]; other != nil {
-		return v.defined.last, other.Equivalent(o) // somebody else was faster
+		return v.defined.last, equivalent(other, o) // somebody else was faster
 	}
 	body, err := v.defined.encodeExchange(o)
 	if err != nil {
 		return nil, err
 	}
 	v.addExchange(x)
-	v.defined.addExchange(x, body)
+	v.governExchangeLocked(x)
+	id := v.defined.addExchange(x, body)
+	v.addSchedule(x, id)
+	v.duplicates.add(x, id, v.defined.store)
 	v.changedLocked()
 	return v.defined.handOver(), nil
 }

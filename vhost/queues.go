@@ -21,8 +21,8 @@ type QueueDeclare struct {
 // store; a queue with x-expires begins its term anew. The pseudo-queue of direct reply-to and its living queues can
 // be declared too: their Stats are what RabbitMQ answers. Errors: 403 for a name
 // with amq., 404 if a passive declare finds none, 405 if the queue is exclusive
-// to another connection, 406 for bad arguments or a queue that differs, 540 for
-// what is not supported.
+// to another connection, 406 for bad arguments, a queue that differs or one too
+// many for the vhost's limit, 540 for what is not supported.
 func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) {
 	name := cleanName(d.Name)
 	if isReplyName(name) {
@@ -99,11 +99,6 @@ func redeclare(q *queue.Queue, asked queue.Options, conn uint64) error {
 
 // createQueue makes a queue, unless somebody else is faster.
 func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit, error) {
-	limits, err := queue.ParseArguments(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.Limits = limits
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.checkOpenLocked(); err != nil {
@@ -112,6 +107,14 @@ func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit
 	if other := v.queues[o.Name]; other != nil {
 		return other, v.defined.last, redeclare(other, o, conn)
 	}
+	if err := v.checkQueueLimitLocked(o.Name); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if o.Limits, err = queue.ParseArguments(o); err != nil {
+		return nil, nil, err
+	}
+	o.Policy = v.policies.applied(kindOf(o), o.Name)
 	body, err := v.defined.encodeQueue(&o)
 	if err != nil {
 		return nil, nil, err

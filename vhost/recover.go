@@ -18,6 +18,8 @@ type recovery struct {
 	vhosts    map[uint64]*VHost
 	exchanges map[uint64]*exchange.Exchange
 	queues    map[uint64]*queue.Queue
+	schedules map[uint64]*queue.Queue // by their exchange
+	keys      recoveredKeys
 	bindings  int
 	places    int
 }
@@ -32,13 +34,16 @@ func (r *Registry) recover() error {
 	v := &recovery{
 		Registry: r, vhosts: map[uint64]*VHost{0: r.vhosts[DefaultName]},
 		exchanges: map[uint64]*exchange.Exchange{}, queues: map[uint64]*queue.Queue{},
+		schedules: map[uint64]*queue.Queue{},
 	}
 	if err := v.definitions(all); err != nil {
 		return err
 	}
+	v.govern()
 	if err := v.messages(); err != nil {
 		return err
 	}
+	v.keys.finish(r.store)
 	r.log.Info().Int("vhosts", len(r.vhosts)).Int("exchanges", len(v.exchanges)).Int("queues", len(v.queues)).
 		Int("bindings", v.bindings).Int("messages", v.places).Dur("took", time.Since(start)).Msg("recovered")
 	return nil
@@ -80,6 +85,12 @@ func (v *recovery) definition(d persistence.Definition) error {
 		return v.queue(d)
 	case persistence.KindBinding:
 		return v.binding(d)
+	case persistence.KindPolicy:
+		return v.policy(d)
+	case persistence.KindParameter:
+		return v.parameter(d)
+	case persistence.KindDuplicate:
+		return v.keys.key(d)
 	}
 	return errors.New("this program does not know the kind")
 }
@@ -94,6 +105,12 @@ func kindName(k persistence.Kind) string {
 		return "queue"
 	case persistence.KindBinding:
 		return "binding"
+	case persistence.KindPolicy:
+		return "policy"
+	case persistence.KindParameter:
+		return "parameter"
+	case persistence.KindDuplicate:
+		return "duplicate"
 	}
 	return fmt.Sprintf("unknown kind %d:", k)
 }
@@ -131,14 +148,23 @@ func (v *recovery) exchange(from persistence.Definition) error {
 	if in.exchanges[d.name] != nil {
 		return fmt.Errorf("there is an exchange '%s' in vhost '%s' already", d.name, in.name)
 	}
-	x, err := exchange.New(exchange.Options{
+	o := exchange.Options{
 		VHost: in.name, Name: d.name, Type: d.kind, Durable: true,
 		AutoDelete: d.autoDelete, Internal: d.internal, Arguments: d.arguments,
-	})
+	}
+	x, err := exchange.New(o)
+	if err == nil {
+		err = checkDuplicates(o)
+	}
 	if err != nil {
 		return err
 	}
 	in.addExchange(x)
+	v.keys.own(from.ID, in.duplicates.add(x, from.ID, v.store))
+	in.addSchedule(x, from.ID)
+	if q := in.schedules[x]; q != nil {
+		v.schedules[from.ID] = q
+	}
 	in.defined.exchanges[x], v.exchanges[from.ID] = from.ID, x
 	return nil
 }
@@ -163,6 +189,7 @@ func (v *recovery) queue(from persistence.Definition) error {
 	}
 	q := queue.New(o)
 	in.addQueue(q, 0)
+	v.keys.own(from.ID, q.Keys())
 	v.queues[from.ID] = q
 	return nil
 }
@@ -225,7 +252,11 @@ func (v *recovery) end(in *VHost, e definedEnd) (exchange.Destination, error) {
 // to theirs.
 func (v *recovery) messages() error {
 	err := v.store.Recover(func(r persistence.Recovered) bool {
-		if q := v.queues[uint64(r.Queue)]; q != nil {
+		q := v.queues[uint64(r.Queue)]
+		if q == nil {
+			q = v.schedules[uint64(r.Queue)]
+		}
+		if q != nil {
 			q.Recover(r)
 			v.places++
 		}
@@ -234,9 +265,11 @@ func (v *recovery) messages() error {
 	if err != nil {
 		return fmt.Errorf("read the messages: %w", err)
 	}
-	for _, q := range v.queues {
-		if err := q.Recovered(); err != nil {
-			return fmt.Errorf("read the messages of queue '%s' in vhost '%s': %w", q.Name(), q.Options().VHost, err)
+	for _, all := range []map[uint64]*queue.Queue{v.queues, v.schedules} {
+		for _, q := range all {
+			if err := q.Recovered(); err != nil {
+				return fmt.Errorf("read the messages of '%s' in vhost '%s': %w", q.Name(), q.Options().VHost, err)
+			}
 		}
 	}
 	return nil

@@ -63,8 +63,8 @@ func TestRecoverRefusesWhatItCannotUse(t *testing.T) {
 		{"binding across vhosts", definitions{{Kind: persistence.KindVHost, ID: 7, Body: body(&vhostDefinition{"v"})}, {Kind: persistence.KindQueue, ID: 50, Body: q},
 			{Kind: persistence.KindBinding, ID: 60, Body: body(&bindingDefinition{7, predeclared, queueEnd, "k", nil})}},
 			"binding 60 cannot be used: it needs queue 50, which is not defined in vhost 'v'"},
-		{"kind of an end", definitions{{Kind: persistence.KindBinding, ID: 60, Body: body(&bindingDefinition{0, predeclared, definedEnd{kind: 9, id: 3}, "k", nil})}},
-			"binding 60 cannot be used: it needs unknown kind 9: 3, which is not defined in vhost '/'"},
+		{"kind of an end", definitions{{Kind: persistence.KindBinding, ID: 60, Body: body(&bindingDefinition{0, predeclared, definedEnd{kind: 99, id: 3}, "k", nil})}},
+			"binding 60 cannot be used: it needs unknown kind 99: 3, which is not defined in vhost '/'"},
 	} {
 		store := memory.New()
 		var batch persistence.Batch
@@ -171,7 +171,7 @@ func TestDurableMessagesComeBack(t *testing.T) {
 		if !ok || left != 3 || !d.Redelivered || string(d.Message.Body) != "1" || d.Message.RoutingKey != "key" || d.Message.Exchange != "x" {
 			t.Errorf("got %+v, %d left", d, left)
 		}
-		q.Requeue([]queue.ID{d.ID}, &f.fx)
+		q.Requeue([]queue.ID{d.ID}, queue.CauseNack, &f.fx)
 		f.apply()
 		advance(2*time.Second - time.Millisecond)
 		f.wantReady("q", 4)

@@ -40,17 +40,22 @@ type Registry struct {
 	// guarded by mu
 	vhosts map[string]*VHost
 	closed bool
-	last   *commit // the latest vhost that was made
+	last   *commit // the latest change that was handed over
+	// settings are the parameters of the broker, by scope and name.
+	settings [inVHost]map[string]setting
 }
 
 // New returns a registry with the vhost "/", which has its predeclared
 // exchanges, and with all that is in the store: vhosts, exchanges, queues,
-// bindings and messages. The error says what of that cannot be used; nothing is
+// bindings, policies, parameters and messages. The error says what of that cannot be used; nothing is
 // changed in the store then.
 func New(o Options) (*Registry, error) {
 	r := &Registry{
 		log: zerolog.Nop(), store: o.Store, pager: o.Pager,
 		clock: clock{opened: make(chan struct{})}, vhosts: map[string]*VHost{},
+	}
+	for scope := range r.settings {
+		r.settings[scope] = map[string]setting{}
 	}
 	if o.Log != nil {
 		r.log = *o.Log
@@ -64,6 +69,9 @@ func New(o Options) (*Registry, error) {
 		}
 	}
 	r.clock.open()
+	for _, v := range r.vhosts {
+		v.trimRecovered()
+	}
 	return r, nil
 }
 

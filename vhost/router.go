@@ -24,6 +24,9 @@ type Router struct {
 	key     []byte // a copy: a message's key would keep its body in memory
 	version uint64
 	queues  []*queue.Queue
+
+	held     []heldBy // where the last message waits
+	releases bool     // messages are due: the exchange does not delay them
 }
 
 // NewRouter returns a Router, which belongs to one goroutine.
@@ -58,12 +61,15 @@ type Ticket struct {
 
 // Published says what became of a message.
 type Published struct {
-	// Routed: at least one queue was found for it.
+	// Routed: at least one queue was found for it, or it is a duplicate.
 	Routed bool
+	// Duplicate: the exchange, or some queue, has seen its key and dropped it.
+	Duplicate bool
 	// Refused: the overflow of some queue refused it; others may have it.
 	Refused bool
-	// Stored: it is on its way into the store with the batch in fx. Unless it
-	// was Refused, the ticket's waiter will be told; else, and if it is not
+	// Stored: it is on its way into the store with the batch in fx, or that of
+	// which it is a duplicate is on its way there. Unless it was Refused, the
+	// ticket's waiter will be told, or was just now; else, and if it is not
 	// Stored, nobody is told anything more.
 	Stored bool
 }
@@ -77,18 +83,35 @@ func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *qu
 
 // deliver is Publish that leaves out the queues of which skip, if set, is true.
 func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
+	if x.Deduplicates() && !r.releases {
+		return r.deliverOnce(x, m, t, fx, skip)
+	}
+	return r.deliverAny(x, m, t, fx, skip)
+}
+
+// deliverAny is deliver whatever the exchange has seen.
+func (r *Router) deliverAny(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
 	var (
 		p     Published
 		rec   *persistence.Record
 		stale bool
 	)
+	r.held = r.held[:0]
 	for _, q := range r.route(x, m) {
 		if skip == nil || !skip(q) {
 			stale = !p.offer(q, m, &rec, fx) || stale
 		}
 	}
+	for _, h := range r.held {
+		if h.queue.Hold(m, h.due, &rec, fx) == queue.Accepted {
+			p.Routed = true
+		}
+	}
 	if stale {
 		r.deliverAgain(x, m, &p, &rec, fx, skip)
+	}
+	if p.Duplicate {
+		t = r.awaitOriginals(m, t, &p, rec != nil)
 	}
 	if rec != nil {
 		if p.Refused {
@@ -108,6 +131,8 @@ func (p *Published) offer(q *queue.Queue, m *amqp.Message, rec **persistence.Rec
 		return false
 	case queue.Refused:
 		p.Refused = true
+	case queue.Duplicate:
+		p.Duplicate = true
 	}
 	p.Routed = true
 	return true
@@ -143,9 +168,10 @@ func (r *Router) find(x *exchange.Exchange, m *amqp.Message) []*queue.Queue {
 	r.queues = r.queues[:0]
 	r.from = nil
 	v.mu.RLock()
-	for _, q := range r.result.Route(&v.topology, x, m) {
+	for _, q := range r.ask(x, m) {
 		r.queues = append(r.queues, q.(*queue.Queue)) // no other kind is bound
 	}
+	r.heldLocked()
 	version := v.version.Load()
 	v.mu.RUnlock()
 	if r.result.ByKey() {
@@ -153,6 +179,14 @@ func (r *Router) find(x *exchange.Exchange, m *amqp.Message) []*queue.Queue {
 		r.key = append(r.key[:0], m.RoutingKey...)
 	}
 	return r.queues
+}
+
+// ask asks the exchange for the queues of a message.
+func (r *Router) ask(x *exchange.Exchange, m *amqp.Message) []exchange.Queue {
+	if r.releases {
+		return r.result.Release(&r.v.topology, x, m)
+	}
+	return r.result.Route(&r.v.topology, x, m)
 }
 
 // forget lets go of what the last message led to.

@@ -181,7 +181,7 @@ func TestDeadLetterIsAtomic(t *testing.T) {
 			if !ok {
 				t.Fatal("the queue is empty")
 			}
-			q.Requeue([]queue.ID{d.ID}, &f.fx)
+			q.Requeue([]queue.ID{d.ID}, queue.CauseNack, &f.fx)
 			f.apply()
 			f.want("requeue", want)
 		}

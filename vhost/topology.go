@@ -17,6 +17,8 @@ type topology struct {
 	replies map[string]*queue.Queue
 	// sources are, for each destination, the exchanges that it is bound to.
 	sources map[exchange.Destination][]source
+	// schedules hold, for exchanges that delay, what is not due yet.
+	schedules map[*exchange.Exchange]*queue.Queue
 	// exclusive are the exclusive queues by the connection that owns them.
 	exclusive map[uint64]map[*queue.Queue]struct{}
 	// defined is what of all this is in the store.
@@ -37,6 +39,7 @@ func newTopology(d definitions) topology {
 		queues:    map[string]*queue.Queue{},
 		replies:   map[string]*queue.Queue{},
 		sources:   map[exchange.Destination][]source{},
+		schedules: map[*exchange.Exchange]*queue.Queue{},
 		exclusive: map[uint64]map[*queue.Queue]struct{}{},
 	}
 }
@@ -106,6 +109,7 @@ func (t *topology) removeAbandoned(gone []*exchange.Exchange) {
 		}
 		delete(t.exchanges, x.Name())
 		t.defined.removeExchange(x)
+		t.removeSchedule(x)
 		// Who still holds the exchange must not get anything routed by it.
 		for _, b := range x.Bindings() {
 			if removed := x.RemoveDestination(b.Destination); len(removed) > 0 {
@@ -190,6 +194,9 @@ func (t *topology) dropAll() {
 		for _, q := range all {
 			q.Close()
 		}
+	}
+	for _, q := range t.schedules {
+		q.Close()
 	}
 	*t = newTopology(definitions{})
 	t.closed = true

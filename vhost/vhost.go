@@ -27,8 +27,15 @@ type VHost struct {
 	// version is changed, under mu, with every change of the topology.
 	version atomic.Uint64
 
+	duplicates duplicates
+
+	governing sync.Mutex // held while policies are applied; before mu
+
 	mu sync.RWMutex
 	topology
+	// guarded by mu
+	policies policies
+	limits   vhostLimits
 
 	routers sync.Pool // of *Router, for dead letters
 }
@@ -38,7 +45,7 @@ type VHost struct {
 func (r *Registry) newVHost(name string, id uint64) *VHost {
 	v := &VHost{
 		name: name, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
-		topology: newTopology(newDefinitions(r.store, id)),
+		topology: newTopology(newDefinitions(r.store, id)), limits: vhostLimits{Limits: limitsOf(nil)},
 	}
 	v.onClock = func(fx *queue.Effects) {
 		if !r.clock.begin() {
@@ -48,6 +55,7 @@ func (r *Registry) newVHost(name string, id uint64) *VHost {
 		v.Apply(fx)
 		fx.WakeAll()
 	}
+	v.defined.duplicates = &v.duplicates
 	v.routers.New = func() any { return v.NewRouter() }
 	v.door = newDoor(name)
 	for _, x := range exchange.Predeclared(name) {
