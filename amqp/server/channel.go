@@ -178,6 +178,7 @@ func (c *conn) fail(ch *channel, err error, id uint32) error {
 func (c *conn) forget(ch *channel) {
 	c.channels[ch.number] = nil
 	c.open--
+	c.srv.census.closeChannel(c.user.Name)
 }
 
 // release gives back what the channel holds. Its consumers take nothing any more;
@@ -200,7 +201,7 @@ func (ch *channel) release() {
 		entries = append(entries, ch.tx.takeEntries()...)
 		ch.tx = nil
 	}
-	ch.eachQueue(entries, func(q *queue.Queue, ids []queue.ID) { q.Requeue(ids, &ch.conn.fx) })
+	ch.carryOut(entries, requeueLost)
 	for _, c := range consumers {
 		c.queue.Cancel(c.handle, &ch.conn.fx)
 	}

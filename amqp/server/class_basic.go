@@ -65,6 +65,9 @@ func (ch *channel) basicConsume(m *amqp.BasicConsume) error {
 	case ch.hasConsumer(m.ConsumerTag):
 		return amqp.NotAllowed("attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
+	if err := ch.checkConsumers(); err != nil {
+		return err
+	}
 	if reply {
 		return ch.consumeReply(m)
 	}
@@ -76,20 +79,25 @@ func (ch *channel) basicConsume(m *amqp.BasicConsume) error {
 	if err != nil {
 		return err
 	}
-	priority, err := queue.ConsumerPriority(q.Options().VHost, q.Name(), m.Arguments)
-	if err != nil {
-		return err
-	}
-	return ch.consume(q, m, priority)
+	return ch.consume(q, m)
 }
 
 // consume enters the consumer in its queue and in the channel.
-func (ch *channel) consume(q *queue.Queue, m *amqp.BasicConsume, priority int64) error {
+func (ch *channel) consume(q *queue.Queue, m *amqp.BasicConsume) error {
+	vhost := ch.conn.vhost.Name()
+	priority, err := queue.ConsumerPriority(vhost, q.Name(), m.Arguments)
+	if err != nil {
+		return err
+	}
+	timeout, hasTimeout, err := queue.ConsumerTimeout(vhost, q.Name(), m.Arguments)
+	if err != nil {
+		return err
+	}
 	con := &consumer{ch: ch, tag: m.ConsumerTag, noAck: m.NoAck, prefetch: ch.prefetch, queue: q}
 	handle, err := q.Consume(queue.Spec{
 		Key:      queue.Key{Connection: ch.conn.id, Channel: ch.number, Tag: m.ConsumerTag},
 		Receiver: con, NoAck: m.NoAck, Exclusive: m.Exclusive, Priority: priority,
-		Prefetch: uint16(ch.prefetch), Arguments: m.Arguments,
+		Timeout: timeout, HasTimeout: hasTimeout, Prefetch: uint16(ch.prefetch), Arguments: m.Arguments,
 	})
 	if err != nil {
 		return err
@@ -117,6 +125,25 @@ func (ch *channel) enter(con *consumer, noWait bool) (owesWake bool) {
 	}
 	ch.consumers[con.tag] = con
 	return owesWake
+}
+
+// checkConsumers refuses one consumer too many. That of direct reply-to does not
+// count [RabbitMQ: consumer_max_per_channel].
+func (ch *channel) checkConsumers() error {
+	limit := ch.conn.srv.opts.MaxConsumersPerChannel
+	if limit == 0 {
+		return nil
+	}
+	ch.conn.out.mu.Lock()
+	n := len(ch.consumers)
+	if ch.reply != nil {
+		n--
+	}
+	ch.conn.out.mu.Unlock()
+	if n >= limit {
+		return amqp.NotAllowed("reached maximum (%d) of consumers per channel", limit)
+	}
+	return nil
 }
 
 func (ch *channel) hasConsumer(tag string) bool {
@@ -157,6 +184,9 @@ func (ch *channel) basicGet(m *amqp.BasicGet) error {
 	if err != nil {
 		return err
 	}
+	if err := q.CheckGet(); err != nil {
+		return err
+	}
 	d, left, ok := q.Get(m.NoAck, &ch.conn.fx)
 	if !ok {
 		ch.send(&amqp.BasicGetEmpty{})
@@ -186,14 +216,14 @@ func (ch *channel) basicAck(m *amqp.BasicAck) error { // [1.8.3.13]
 
 func (ch *channel) basicReject(m *amqp.BasicReject) error { // [1.8.3.14]
 	if m.Requeue {
-		return ch.settle(m.DeliveryTag, false, requeue)
+		return ch.settle(m.DeliveryTag, false, requeueRejected)
 	}
 	return ch.settle(m.DeliveryTag, false, reject)
 }
 
 func (ch *channel) basicNack(m *amqp.BasicNack) error { // RabbitMQ's extension
 	if m.Requeue {
-		return ch.settle(m.DeliveryTag, m.Multiple, requeue)
+		return ch.settle(m.DeliveryTag, m.Multiple, requeueNacked)
 	}
 	return ch.settle(m.DeliveryTag, m.Multiple, reject)
 }

@@ -8,6 +8,9 @@ func (c *conn) channelOpen(number uint16) error {
 		return amqp.NotAllowed("number of channels opened (%d) has reached the negotiated channel_max (%d)",
 			c.open, c.tuned.channelMax)
 	}
+	if err := c.srv.census.openChannel(c.user.Name, c.srv.vhosts.UserLimits(c.user.Name).Channels); err != nil {
+		return err
+	}
 	for len(c.channels) <= int(number) {
 		c.channels = append(c.channels, nil)
 	}

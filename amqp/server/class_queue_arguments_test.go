@@ -40,8 +40,6 @@ func TestQueueDeclare_RabbitMQ_ArgumentsAreValidated(t *testing.T) {
 		{"x-queue-type", int32(5), "{unacceptable_type,signedint}"},
 		{"x-single-active-consumer", "true", "{unacceptable_type,longstr}"},
 		{"x-queue-version", int32(3), `"unsupported queue version '3'"`},
-		{"x-delivery-limit", int32(5),
-			"PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},
 		{"x-quorum-initial-group-size", int32(3),
 			"PRECONDITION_FAILED - invalid arg 'x-quorum-initial-group-size' for queue 'q' in vhost '/' of queue type rabbit_classic_queue"},
 		{"x-max-age", "1D",

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"fmt"
+
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost"
 )
 
@@ -73,8 +76,14 @@ func (ch *channel) txCommit() error {
 	*ch.tx = transaction{}
 	ch.conn.beforeStored() // what came before is no part of it
 	partial := false
+	var originals []*persistence.Outcome
 	for _, p := range t.publishes {
-		partial = ch.route(p.exchange, p.message, p.mandatory, vhost.Ticket{}).Refused || partial
+		o := persistence.NewOutcome()
+		done := ch.route(p.exchange, p.message, p.mandatory, vhost.Ticket{Waiter: o})
+		partial = done.Refused || partial
+		if done.Duplicate && done.Stored && !done.Refused {
+			originals = append(originals, o) // it may be in a batch of somebody else's
+		}
 	}
 	for _, s := range t.settles {
 		out := &ch.conn.out
@@ -86,6 +95,11 @@ func (ch *channel) txCommit() error {
 	if len(t.publishes)+len(t.settles) > 0 {
 		if err := ch.conn.commitBatch(); err != nil {
 			return err
+		}
+	}
+	for _, o := range originals {
+		if err := o.Await(); err != nil {
+			return fmt.Errorf("not stored: %w", err)
 		}
 	}
 	if partial {

@@ -34,13 +34,15 @@ type conn struct {
 	tuned    tuning
 	frameMax uint32
 
-	out   outbox
-	heart heart
-	cause atomic.Pointer[error] // why the socket was given up, if not by the reader
+	out     outbox
+	tooSlow []slowChannel // guarded by out.mu
+	heart   heart
+	cause   atomic.Pointer[error] // why the socket was given up, if not by the reader
 
 	// owned by the reader
 	r         *amqp.Reader
 	channels  []*channel // by number, nil where none is open
+	counted   bool       // the census has it
 	open      int        // channels that are open
 	confirms  []*channel // with confirms to send at the end of the batch
 	fx        queue.Effects
@@ -241,8 +243,12 @@ func (c *conn) readLoop() error {
 		}
 		if err := c.r.Fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
+				slow := c.closeSlow()
 				if e := c.wasKicked(); e != nil {
 					return e
+				}
+				if slow {
+					continue
 				}
 			}
 			return err
@@ -343,6 +349,10 @@ func (c *conn) frameUnopened(f amqp.Frame) error {
 // release gives back all that the connection holds: consumers, unacked messages,
 // exclusive queues.
 func (c *conn) release() {
+	if c.counted {
+		c.counted = false
+		c.srv.census.leave(c.vhost, c.user.Name, c.open)
+	}
 	for _, ch := range c.channels {
 		if ch != nil {
 			ch.release()

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
@@ -20,6 +22,7 @@ type consumer struct {
 	starved   bool // parked for want of credit
 	waiting   bool // parked for want of room in the outbox
 	cancelled bool
+	timedOut  bool // what it had is no longer its own: acks that come do nothing
 }
 
 // Offer takes a delivery if the client has credit for it and the outbox has
@@ -104,6 +107,70 @@ func (c *consumer) QueueGone() {
 	}
 }
 
+// TimedOut is called, with no lock held, when the consumer has left a delivery
+// unacked for too long, and all that it had is back in its queue. A client that
+// can be told that it was cancelled is told; for another the channel is closed,
+// by its reader, as in RabbitMQ 4.3.
+func (c *consumer) TimedOut(after time.Duration, fx *queue.Effects) {
+	ch := c.ch
+	ch.conn.log.Warn().Uint16("channel", ch.number).Str("tag", c.tag).Str("queue", c.queue.Name()).
+		Dur("timeout", after).Msg("consumer timed out waiting for acknowledgement")
+	out := &ch.conn.out
+	out.mu.Lock()
+	owesWake := false
+	if ch.consumers[c.tag] == c {
+		delete(ch.consumers, c.tag)
+		if ch.conn.caps.cancelNotify {
+			owesWake = c.notifyLocked()
+		} else {
+			ch.conn.tooSlow = append(ch.conn.tooSlow, slowChannel{ch, after})
+			ch.conn.interrupt()
+		}
+	}
+	c.cancelled, c.timedOut = true, true
+	ch.outstanding -= c.unacked
+	c.unacked = 0
+	var ready []*consumer
+	if ch.globalPrefetch > 0 {
+		ready = ch.fedLocked(nil)
+	}
+	out.mu.Unlock()
+	for _, con := range ready {
+		con.queue.Ready(con.handle, fx)
+	}
+	if owesWake {
+		fx.Wake(out)
+	}
+}
+
+// slowChannel is a channel that is to be closed because one of its consumers has
+// exceeded its timeout.
+type slowChannel struct {
+	ch    *channel
+	after time.Duration
+}
+
+// closeSlow closes the channels whose consumers were too slow. It reports whether
+// there were any.
+func (c *conn) closeSlow() bool {
+	_ = c.nc.SetReadDeadline(time.Time{}) // before we look: who comes later interrupts again
+	c.out.mu.Lock()
+	slow := c.tooSlow
+	c.tooSlow = nil
+	c.out.mu.Unlock()
+	for _, s := range slow {
+		if c.channels[s.ch.number] != s.ch || s.ch.closing {
+			continue
+		}
+		// The error is soft, so the connection goes on.
+		_ = c.fail(s.ch, amqp.PreconditionFailed("delivery acknowledgement on channel %d timed out. Timeout value used: "+
+			"%d ms. This timeout value can be configured, see consumers doc guide to learn more",
+			s.ch.number, s.after.Milliseconds()), 0)
+	}
+	c.finishBatch()
+	return len(slow) > 0
+}
+
 // notifyLocked tells a client that can be told that its consumer was cancelled.
 func (c *consumer) notifyLocked() (owesWake bool) {
 	if c.ch.conn.caps.cancelNotify {
@@ -114,15 +181,22 @@ func (c *consumer) notifyLocked() (owesWake bool) {
 }
 
 // propertiesOf are the properties as delivered: the message's own, with
-// x-delivery-count where the queue counts.
+// x-delivery-count where the queue counts, and with x-attempts, the number of
+// this delivery from 2 on, where it lets messages come back later.
 func propertiesOf(d *queue.Delivery) amqp.Properties {
-	if !d.ShowReturns || d.Returns == 0 {
+	if d.Returns == 0 || !d.ShowReturns && !d.ShowAttempts {
 		return d.Message.Properties
 	}
 	headers, err := d.Message.Headers()
 	if err == nil {
+		if d.ShowReturns {
+			headers = headers.With("x-delivery-count", int64(d.Returns))
+		}
+		if d.ShowAttempts {
+			headers = headers.With("x-attempts", int64(d.Returns)+1)
+		}
 		var props amqp.Properties
-		props, err = d.Message.Properties.WithHeaders(headers.With("x-delivery-count", int64(d.Returns)))
+		props, err = d.Message.Properties.WithHeaders(headers)
 		if err == nil {
 			return props
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -104,7 +105,7 @@ func (s *Server) properties() amqp.Table {
 	}
 	return amqp.Table{
 		{Name: "capabilities", Value: can},
-		{Name: "cluster_name", Value: s.opts.ClusterName},
+		{Name: "cluster_name", Value: cmp.Or(s.vhosts.ClusterName(), s.opts.ClusterName)},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors"},
 		{Name: "information", Value: "Licensed under the Apache License 2.0"},
 		{Name: "leveret_version", Value: Version},
@@ -273,7 +274,10 @@ func (c *conn) openVHost() error {
 	if err != nil {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
-	c.vhost = v
+	if err := c.srv.census.enter(v, c.user.Name, c.srv.vhosts.UserLimits(c.user.Name)); err != nil {
+		return withMethod(err, amqp.IDConnectionOpen)
+	}
+	c.vhost, c.counted = v, true
 	c.send(0, &amqp.ConnectionOpenOk{})
 	return nil
 }

@@ -39,7 +39,8 @@ type Options struct {
 	// Some clients look for "RabbitMQ" there before they use what it does beyond
 	// the specification.
 	Product string
-	// ClusterName is shown to clients; empty for leveret@HOSTNAME.
+	// ClusterName is shown to clients, unless the global parameter cluster_name says
+	// otherwise; empty for leveret@HOSTNAME.
 	ClusterName string
 	// FrameMax is the largest frame offered, in bytes: 4096 to 16 MiB; 0 for
 	// 131072.
@@ -55,7 +56,13 @@ type Options struct {
 	// MaxMessageSize is the largest body accepted, in bytes: up to 512 MiB; 0
 	// for 128 MiB.
 	MaxMessageSize int64
+	// MaxConsumersPerChannel is how many consumers a channel may have, up to
+	// 1,048,576; 0 for no limit.
+	MaxConsumersPerChannel int
 }
+
+// maxConsumers is the largest limit of consumers that makes sense.
+const maxConsumers = 1 << 20
 
 // maxBody is the largest body that can be declared at all.
 const maxBody = 512 << 20
@@ -107,6 +114,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("message memory %d is negative", o.MessageMemory)
 	case o.MessageMemory > 0 && o.Store == nil:
 		return o, errors.New("message memory is limited, but there is no store to take what does not fit")
+	case o.MaxConsumersPerChannel < 0 || o.MaxConsumersPerChannel > maxConsumers:
+		return o, fmt.Errorf("max consumers per channel %d is not between 0 and %d", o.MaxConsumersPerChannel, maxConsumers)
 	case o.HandshakeTimeout < 0:
 		return o, fmt.Errorf("handshake timeout %s is negative", o.HandshakeTimeout)
 	}

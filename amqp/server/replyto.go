@@ -17,8 +17,8 @@ func (ch *channel) consumeReply(m *amqp.BasicConsume) error {
 	}
 	ch.reply, ch.replyTag = q, m.ConsumerTag
 	plain := *m
-	plain.Exclusive = false
-	return ch.consume(q, &plain, 0)
+	plain.Exclusive, plain.Arguments = false, nil
+	return ch.consume(q, &plain)
 }
 
 // closeReply ends the direct reply-to consumer, if there is one.

@@ -26,6 +26,7 @@ type Server struct {
 
 	nextConn atomic.Uint64
 	alarms   alarms
+	census   census
 	buffers  buffers
 	failed   atomic.Pointer[error] // why the store has, once it has
 	wg       sync.WaitGroup        // every goroutine of ours
@@ -47,6 +48,7 @@ func Open(o Options) (*Server, error) {
 	s := &Server{
 		opts:      o,
 		done:      make(chan struct{}),
+		census:    newCensus(),
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*conn]struct{}{},
 	}
@@ -83,6 +85,10 @@ func (s *Server) isClosing() bool {
 		return false
 	}
 }
+
+// VHosts returns the vhosts, with all that is in them: to look at it, and to set
+// policies, parameters and limits. It is closed with the server.
+func (s *Server) VHosts() *vhost.Registry { return s.vhosts }
 
 // Connections is the number of connections, those under way included.
 func (s *Server) Connections() int {

@@ -11,8 +11,25 @@ type verdict uint8
 const (
 	ack verdict = iota
 	reject
-	requeue
+	// The others requeue, and say why.
+	requeueRejected
+	requeueNacked
+	requeueRecovered
+	requeueLost
 )
+
+// cause is what the queue is told of a verdict that requeues.
+func (v verdict) cause() queue.Cause {
+	switch v {
+	case requeueRejected:
+		return queue.CauseReject
+	case requeueNacked:
+		return queue.CauseNack
+	case requeueRecovered:
+		return queue.CauseRecover
+	}
+	return queue.CauseLost
+}
 
 // settle settles one delivery, or with multiple all up to it. In a transaction
 // the tags are checked and taken now, and the rest waits for the commit.
@@ -46,7 +63,7 @@ func (ch *channel) requeueUnacked() {
 	ready := ch.creditLocked(entries)
 	out.mu.Unlock()
 	ch.scratch = entries
-	ch.settled(entries, requeue, ready)
+	ch.settled(entries, requeueRecovered, ready)
 }
 
 // settled carries out what was decided about deliveries, then serves the
@@ -62,8 +79,8 @@ func (ch *channel) settled(entries []entry, v verdict, ready []*consumer) {
 func (ch *channel) creditLocked(entries []entry) (ready []*consumer) {
 	for i := range entries {
 		con := entries[i].con
-		if con == nil {
-			continue
+		if con == nil || con.timedOut {
+			continue // no prefetch limits a get, and the credit of the other was given back
 		}
 		con.unacked--
 		ch.outstanding--
@@ -104,8 +121,8 @@ func (ch *channel) carryOut(entries []entry, v verdict) {
 			q.Ack(ids, &ch.conn.fx)
 		case reject:
 			q.Reject(ids, &ch.conn.fx)
-		case requeue:
-			q.Requeue(ids, &ch.conn.fx)
+		default:
+			q.Requeue(ids, v.cause(), &ch.conn.fx)
 		}
 	})
 }
