@@ -22,6 +22,7 @@ const (
 	flagMemoryLimit    = "memory-limit"
 	flagDiskFreeLimit  = "disk-free-limit"
 	flagMaxMessageSize = "max-message-size"
+	flagMaxConsumers   = "consumer-max-per-channel"
 	flagProductName    = "product-name"
 	flagLogLevel       = "log-level"
 	flagLogFormat      = "log-format"
@@ -35,6 +36,8 @@ const (
 	defaultMaxMessageSize = 128 << 20
 	// largestMessageSize is RabbitMQ's own upper limit.
 	largestMessageSize = 512 << 20
+	// mostConsumers is the highest limit of consumers.
+	mostConsumers = 1 << 20
 )
 
 // The modes of --sync.
@@ -55,6 +58,7 @@ type config struct {
 	memoryLimit    int64         // bytes
 	diskFreeLimit  int64         // bytes
 	maxMessageSize int64         // bytes
+	maxConsumers   int           // of a channel; 0 = no limit
 	productName    string
 	logLevel       zerolog.Level
 	logJSON        bool
@@ -70,6 +74,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagMemoryLimit, Usage: usage(flagMemoryLimit, "`SIZE` of the memory to keep to, in bytes or like 512MiB, or a percentage of what there is (default: 40%, at least 256MiB)")},
 		&cli.StringFlag{Name: flagDiskFreeLimit, Usage: usage(flagDiskFreeLimit, "`SIZE` of the free disk space under which publishers are stopped, in bytes or like 2GiB (default: "+amount(defaultDiskFreeLimit)+")")},
 		&cli.StringFlag{Name: flagMaxMessageSize, Value: strconv.Itoa(defaultMaxMessageSize), Usage: usage(flagMaxMessageSize, "largest message body accepted, in `BYTES`, at most "+strconv.Itoa(largestMessageSize))},
+		&cli.StringFlag{Name: flagMaxConsumers, Value: "0", Usage: usage(flagMaxConsumers, "how many consumers a channel may have, `COUNT`; 0 for no limit")},
 		&cli.StringFlag{Name: flagProductName, Value: "Leveret", Usage: usage(flagProductName, "`NAME` that clients see; some use RabbitMQ's extensions, Celery its channel-wide prefetch, only if it is RabbitMQ")},
 		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
 		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
@@ -197,6 +202,10 @@ func (c *config) readLimits(s settings) error {
 		return fmt.Errorf("%s %q is not a number of bytes from 1 to %d", name, text, largestMessageSize)
 	}
 	c.maxMessageSize = n
+	text, name = s.text(flagMaxConsumers)
+	if c.maxConsumers, err = strconv.Atoi(text); err != nil || c.maxConsumers < 0 || c.maxConsumers > mostConsumers {
+		return fmt.Errorf("%s %q is not a number from 0 to %d", name, text, mostConsumers)
+	}
 	if c.productName, name = s.text(flagProductName); c.productName == "" {
 		return fmt.Errorf("%s is empty", name)
 	}
