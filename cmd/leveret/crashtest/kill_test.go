@@ -1,8 +1,10 @@
 package crashtest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,7 +40,7 @@ func (x *trial) start() *broker {
 		return b
 	}
 	for i := range flows {
-		for _, q := range flows[i].queues {
+		for _, q := range flows[i].all() {
 			if !exists(x.t, conn, q) {
 				x.t.Fatalf("queue %s is gone after crash %d\n%s", q, x.crashed, b.log())
 			}
@@ -75,10 +77,12 @@ func (x *trial) finish() {
 	conn, _ := b.connect()
 	x.c.verify(x.t, conn, len(x.c.states))
 	conn.Close()
+	x.quiet()
 	drain(x.l, b)
 	b.stop()
 	checkStore(x.t, x.dir)
 	x.empty()
+	x.outlasting()
 	x.l.report(x.t)
 	var slowest time.Duration
 	for _, d := range x.starts {
@@ -87,13 +91,46 @@ func (x *trial) finish() {
 	x.t.Logf("%d crashes in %.1f s of work; slowest start %v", x.crashed, x.worked.Seconds(), slowest.Round(time.Millisecond))
 }
 
+// quiet waits until everything is where it is to stay.
+func (x *trial) quiet() {
+	const grace = 2 * time.Second
+	still := time.Now().Add(max(expireAfter, retryMax, patience))
+	if due := x.l.latestDue(); due.After(still) {
+		still = due
+	}
+	<-time.After(time.Until(still) + grace)
+}
+
+// outlasting checks that what is due in years is there, and nothing else.
+func (x *trial) outlasting() {
+	x.t.Helper()
+	_, out := tool(x.t, "store", "stats", "--data-dir", x.dir)
+	least, most := x.l.outlasting()
+	if n := figure(out, "messages held by exchanges"); n < least || n > most {
+		x.t.Errorf("%d messages wait that are due in years, and %d of %d were confirmed:\n%s", n, least, most, out)
+	}
+	if n := figure(out, "messages in queues"); n != 0 {
+		x.t.Errorf("%d messages are in queues that were drained:\n%s", n, out)
+	}
+}
+
+// figure is the number behind some words at the start of a line, or 0.
+func figure(text, words string) (n int) {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, words); ok {
+			fmt.Sscan(rest, &n)
+		}
+	}
+	return n
+}
+
 // empty checks that a broker which was stopped gracefully remembers every ack.
 func (x *trial) empty() {
 	x.t.Helper()
 	b := start(x.t, x.dir, x.args...)
 	_, ch := b.connect()
 	for i := range flows {
-		for _, name := range flows[i].queues {
+		for _, name := range flows[i].all() {
 			q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
 			must(x.t, err, "look at queue %s", name)
 			if q.Messages != 0 {
@@ -107,7 +144,9 @@ func (x *trial) empty() {
 // Killed at any moment, the broker loses nothing that it has confirmed, brings
 // nothing back that was settled before something that it has confirmed, keeps
 // the order, and carries a transaction or a dead-lettering out wholly or not at
-// all.
+// all. What it holds back comes when it is due and not before, what is given back
+// comes as often as it should, a duplicate does not come, and what comes twice is
+// marked.
 func TestKill(t *testing.T) {
 	x := newTrial(t, filepath.Join(roomyDir(t), "data"))
 	for range number(t, "LEVERET_TEST_KILLS", 3, 50) {

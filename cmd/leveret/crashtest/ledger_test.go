@@ -3,10 +3,7 @@ package crashtest
 import (
 	"fmt"
 	"sync"
-	"testing"
 	"time"
-
-	amqp091 "github.com/rabbitmq/amqp091-go"
 )
 
 // ledger notes what became of each message.
@@ -28,21 +25,39 @@ type ledger struct {
 // book is that of one flow.
 type book struct {
 	confirmed []bool // by seq; its length is what was published
+	sure      []int  // in which run of the broker that was
 	sent      []time.Time
 	runs      []int // of the broker, when that was
 	// fates are those in each of the flow's queues, by seq
 	fates map[string][]fate
+	// deliveries is how many there were, and again how many of them were of
+	// messages that had come before.
+	deliveries, again int
 }
 
 // fate is that of one message in one queue.
 type fate struct {
-	seen    bool      // delivered at least once
-	last    int       // in which run that was last
-	acked   bool      // an end was asked for: ack, reject, or a commit
-	settled time.Time // when the broker had surely dealt with that; zero = not known
-	run     int       // in which run of the broker that was
-	firm    bool      // settled by a commit, which no crash takes back
-	left    bool      // found at the end
+	seen    bool   // delivered at least once
+	last    int    // in which run that was last
+	attempt int    // and which attempt that was
+	acked   bool   // an end was asked for: ack, reject, or a commit
+	settled moment // when the broker had surely dealt with that
+	left    bool   // found at the end
+	// returns are those that the broker may know of.
+	returns []comeback
+}
+
+// moment is when the broker had surely dealt with something.
+type moment struct {
+	at   time.Time // zero = not known
+	run  int       // of the broker
+	firm bool      // by a commit, which no crash takes back
+}
+
+// comeback is that of a message that was given back.
+type comeback struct {
+	asked time.Time
+	done  moment
 }
 
 func newLedger() *ledger {
@@ -83,11 +98,37 @@ func (l *ledger) publish(flow int) message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := &l.books[flow]
-	b.confirmed, b.runs, b.sent = append(b.confirmed, false), append(b.runs, l.current), append(b.sent, time.Now())
+	b.confirmed, b.sure = append(b.confirmed, false), append(b.sure, 0)
+	b.runs, b.sent = append(b.runs, l.current), append(b.sent, time.Now())
 	for _, q := range flows[flow].queues {
 		b.fates[q] = append(b.fates[q], fate{})
 	}
 	return message{flow, len(b.confirmed) - 1}
+}
+
+// copy names one of the latest messages of a flow, to be published again: the
+// one before so many others. If there are not so many, it gives out the next.
+func (l *ledger) copy(flow, before int) message {
+	l.mu.Lock()
+	n := len(l.books[flow].confirmed)
+	l.mu.Unlock()
+	if n <= before {
+		return l.publish(flow)
+	}
+	return message{flow, n - 1 - before}
+}
+
+// unsure lists the messages of a flow that are not confirmed, and the latest.
+func (l *ledger) unsure(flow, latest int) (ms []message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := &l.books[flow]
+	for seq, safe := range b.confirmed {
+		if !safe || seq >= len(b.confirmed)-latest {
+			ms = append(ms, message{flow, seq})
+		}
+	}
+	return ms
 }
 
 func (l *ledger) confirm(ms ...message) {
@@ -98,7 +139,9 @@ func (l *ledger) confirm(ms ...message) {
 		if l.cut && (l.dark.IsZero() || b.sent[m.seq].Before(l.dark)) {
 			continue
 		}
-		b.confirmed[m.seq] = true
+		if !b.confirmed[m.seq] {
+			b.confirmed[m.seq], b.sure[m.seq] = true, l.current
+		}
 		if proof := &l.proofs[l.current]; !m.transient() && b.sent[m.seq].After(*proof) {
 			*proof = b.sent[m.seq]
 		}
@@ -147,54 +190,6 @@ func (l *ledger) over() {
 	l.proofs = append(l.proofs, time.Time{})
 }
 
-// order is what one consumer has seen last.
-type order map[[2]int]int
-
-// receive checks a delivery; ok is false if it is not to be settled.
-func (l *ledger) receive(queue string, d *amqp091.Delivery, o order) (m message, ok bool) {
-	m, err := identify(d)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil {
-		l.problemLocked("queue %s: %v", queue, err)
-		return m, false
-	}
-	f := l.fateLocked(queue, m)
-	if f == nil {
-		l.problemLocked("queue %s holds %v, which was never published to it", queue, m)
-		return m, false
-	}
-	f.seen, f.last = true, l.current
-	if !f.settled.IsZero() {
-		l.settledLocked(queue, m, f)
-	}
-	if fl := &flows[m.flow]; fl.transfer && queue == fl.queues[0] {
-		if moved := l.fateLocked(fl.queues[1], m); moved.seen {
-			l.problemLocked("queue %s: %v is back, and in %s too", queue, m, fl.queues[1])
-		}
-	}
-	key := [2]int{m.flow, 0}
-	if queue == "crash.priority" {
-		key[1] = int(m.priority())
-	}
-	if last, seen := o[key]; seen && m.seq <= last {
-		l.problemLocked("queue %s: %v comes after %d", queue, m, last)
-	}
-	o[key] = m.seq
-	return m, true
-}
-
-// settledLocked judges that a message is back which had been settled.
-func (l *ledger) settledLocked(queue string, m message, f *fate) {
-	if f.run == l.current {
-		l.problemLocked("queue %s: %v is back after it was settled, without a crash", queue, m)
-		return
-	}
-	if before := l.proofs[f.run].Sub(f.settled); f.firm || before > 0 {
-		l.problemLocked("queue %s: %v is back, though it was settled, and %v later a message was published that is confirmed", queue, m, before)
-	}
-}
-
 // ack notes that an end of the messages in a queue is asked for.
 func (l *ledger) ack(queue string, ms []message) {
 	l.mu.Lock()
@@ -210,8 +205,26 @@ func (l *ledger) settle(queue string, ms []message, firm bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range ms {
-		f := l.fateLocked(queue, m)
-		f.settled, f.firm, f.run = now, firm && !l.cut, l.current
+		l.fateLocked(queue, m).settled = moment{now, l.current, firm && !l.cut}
+	}
+}
+
+// giveBack notes that a message is about to be nacked, to come again.
+func (l *ledger) giveBack(queue string, h held) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.fateLocked(queue, h.m)
+	f.returns = append(f.returns, comeback{asked: time.Now()})
+}
+
+// gaveBack notes that the broker has dealt with it.
+func (l *ledger) gaveBack(queue string, hand []held) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range hand {
+		returns := l.fateLocked(queue, h.m).returns
+		returns[len(returns)-1].done = moment{at: now, run: l.current}
 	}
 }
 
@@ -226,98 +239,5 @@ func (l *ledger) leave(queue string, m message) {
 	f.left = true
 	if m.transient() {
 		l.problemLocked("queue %s: %v is not persistent, and survived", queue, m)
-	}
-}
-
-// report checks the whole at the end, when everything that was left has been
-// received, and fails the test if anything is wrong.
-func (l *ledger) report(t *testing.T) {
-	t.Helper()
-	for _, p := range l.judge() {
-		t.Error(p)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.overflow > 0 {
-		t.Errorf("and %d more problems", l.overflow)
-	}
-	for flow := range l.books {
-		b := &l.books[flow]
-		published, confirmed, left, delivered := len(b.confirmed), 0, 0, 0
-		for seq, safe := range b.confirmed {
-			confirmed += count(safe)
-			for _, q := range flows[flow].queues {
-				f := l.fateLocked(q, message{flow, seq})
-				left += count(f.left)
-				delivered += count(f.seen)
-			}
-		}
-		t.Logf("%-8s %7d published %7d confirmed %7d delivered %7d left at the end", flows[flow].name, published, confirmed, delivered, left)
-	}
-}
-
-// judge returns all problems.
-func (l *ledger) judge() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for flow := range l.books {
-		l.accountLocked(flow)
-		l.atomicLocked(flow)
-	}
-	return l.problems
-}
-
-// accountLocked looks for confirmed messages that are nowhere.
-func (l *ledger) accountLocked(flow int) {
-	to := &flows[flow]
-	for seq, safe := range l.books[flow].confirmed {
-		m := message{flow, seq}
-		if !safe || m.transient() {
-			continue
-		}
-		for _, q := range m.places() {
-			f := l.fateLocked(q, m)
-			held := f.left || f.acked
-			if to.transfer {
-				held = f.left || l.fateLocked(to.queues[1], m).left
-			}
-			if !held {
-				l.problemLocked("lost: %v of queue %s was confirmed", m, q)
-			}
-		}
-	}
-}
-
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// atomicLocked looks for transactions that were carried out in part: after the
-// run in which one was published, some of its messages were there and others
-// were not. In that run they may have been delivered before they were safe.
-func (l *ledger) atomicLocked(flow int) {
-	group := flows[flow].group
-	if group == 0 {
-		return
-	}
-	b := &l.books[flow]
-	for first := 0; first < len(b.confirmed); first += group {
-		there, gone := 0, 0
-		for seq := first; seq < first+group; seq++ {
-			m := message{flow, seq}
-			f := l.fateLocked(m.places()[0], m)
-			switch {
-			case f.left, f.seen && f.last > b.runs[seq]:
-				there++
-			case !f.acked:
-				gone++
-			}
-		}
-		if there > 0 && gone > 0 {
-			l.problemLocked("of the transaction from %v on %d messages are there and %d are not", message{flow, first}, there, gone)
-		}
 	}
 }

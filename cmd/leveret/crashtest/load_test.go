@@ -28,15 +28,22 @@ const (
 // begin sets all clients to work. They end with the broker.
 func begin(l *ledger, c *churn, b *broker) *load {
 	w := &load{l: l, c: c, b: b}
-	for _, flow := range []int{flowPlain, flowPriority, flowFan, flowReject, flowMove} {
+	for _, flow := range []int{flowPlain, flowPriority, flowFan, flowReject, flowMove, flowDelay, flowRetry, flowOnce, flowOnce, flowExpire, flowFull} {
 		w.client("publisher of "+flows[flow].name, func(conn *amqp091.Connection) error { return w.publisher(conn, flow) })
 	}
 	w.client("transactions", w.transactions)
 	w.client("mover", w.mover)
 	w.client("rejecter", w.rejecter)
+	w.client("retrier", w.retrier)
 	w.client("churn", c.work)
-	for _, queue := range []string{"crash.plain", "crash.plain", "crash.priority", "crash.fan.fast", "crash.tx.even"} {
-		w.client("consumer of "+queue, func(conn *amqp091.Connection) error { return w.consumer(conn, queue) })
+	for _, queue := range []string{
+		"crash.plain", "crash.plain", "crash.priority", "crash.fan.fast", "crash.tx.even",
+		"crash.due", "crash.givenup", "crash.once", "crash.expired", "crash.overflow",
+	} {
+		w.client("consumer of "+queue, func(conn *amqp091.Connection) error { return w.consumer(conn, queue, 50, 0) })
+	}
+	for _, queue := range []string{"crash.expire", "crash.full"} {
+		w.client("lazy consumer of "+queue, func(conn *amqp091.Connection) error { return w.consumer(conn, queue, 20, 8*rest) })
 	}
 	w.client("slow consumer", w.slowConsumer)
 	return w
@@ -92,8 +99,16 @@ func (w *load) publisher(conn *amqp091.Connection, flow int) error {
 
 func (w *load) publishAll(ch *amqp091.Channel, flow int, open chan<- message) error {
 	closed := ch.NotifyClose(make(chan *amqp091.Error, 1))
+	next := func() message { return w.l.publish(flow) }
+	if flows[flow].copied {
+		next = w.copies(flow)
+	}
+	pause := rest
+	if flows[flow].gentle {
+		pause = 4 * rest
+	}
 	for n := 1; ; n++ {
-		m := w.l.publish(flow)
+		m := next()
 		select {
 		case open <- m:
 		case err := <-closed:
@@ -104,7 +119,7 @@ func (w *load) publishAll(ch *amqp091.Channel, flow int, open chan<- message) er
 			return err
 		}
 		if n%burst == 0 {
-			<-time.After(rest)
+			<-time.After(pause)
 		}
 	}
 }
@@ -160,18 +175,32 @@ func (w *load) open(conn *amqp091.Connection, queue string, prefetch int, tx boo
 	return ch, deliveries, err
 }
 
+// held is a message that is not settled yet.
+type held struct {
+	tag     uint64
+	m       message
+	attempt int
+}
+
+func messages(hand []held) (ms []message) {
+	for _, h := range hand {
+		ms = append(ms, h.m)
+	}
+	return ms
+}
+
 // batches hands over the deliveries of a queue, up to most together, until the
 // connection ends.
-func (w *load) batches(deliveries <-chan amqp091.Delivery, queue string, most int, each func(last uint64, ms []message) error) error {
+func (w *load) batches(deliveries <-chan amqp091.Delivery, queue string, most int, each func(last uint64, hand []held) error) error {
 	o := order{}
 	for d := range deliveries {
-		ms := make([]message, 0, most)
+		hand := make([]held, 0, most)
 		for more := true; more; {
 			m, ok := w.l.receive(queue, &d, o)
 			if ok {
-				ms = append(ms, m)
+				hand = append(hand, held{d.DeliveryTag, m, attemptOf(&d)})
 			}
-			if len(ms) == most {
+			if len(hand) == most {
 				break
 			}
 			select {
@@ -183,29 +212,35 @@ func (w *load) batches(deliveries <-chan amqp091.Delivery, queue string, most in
 				more = false
 			}
 		}
-		if err := each(d.DeliveryTag, ms); err != nil {
+		if err := each(d.DeliveryTag, hand); err != nil {
 			return err
 		}
 	}
 	return amqp091.ErrClosed
 }
 
-// consumer acks up to 50 together. The answer to the qos after it says that the
-// broker has read the ack.
-func (w *load) consumer(conn *amqp091.Connection, queue string) error {
-	ch, deliveries, err := w.open(conn, queue, 100, false)
+// consumer acks up to most together, and rests after so many. The answer to the qos after
+// it says that the broker has read the ack.
+func (w *load) consumer(conn *amqp091.Connection, queue string, most int, pause time.Duration) error {
+	ch, deliveries, err := w.open(conn, queue, 2*most, false)
 	if err != nil {
 		return err
 	}
-	return w.batches(deliveries, queue, 50, func(last uint64, ms []message) error {
+	sinceRest := 0
+	return w.batches(deliveries, queue, most, func(last uint64, hand []held) error {
+		ms := messages(hand)
 		w.l.ack(queue, ms)
 		if err := ch.Ack(last, true); err != nil {
 			return err
 		}
-		if err := ch.Qos(100, 0, false); err != nil {
+		if err := ch.Qos(2*most, 0, false); err != nil {
 			return err
 		}
 		w.l.settle(queue, ms, false)
+		if sinceRest += len(ms); sinceRest >= most && pause > 0 {
+			sinceRest = 0
+			<-time.After(pause)
+		}
 		return nil
 	})
 }
@@ -217,7 +252,8 @@ func (w *load) rejecter(conn *amqp091.Connection) error {
 	if err != nil {
 		return err
 	}
-	return w.batches(deliveries, queue, 20, func(last uint64, ms []message) error {
+	return w.batches(deliveries, queue, 20, func(last uint64, hand []held) error {
+		ms := messages(hand)
 		w.l.ack(queue, ms)
 		if err := ch.Nack(last, true, false); err != nil {
 			return err
@@ -237,7 +273,8 @@ func (w *load) mover(conn *amqp091.Connection) error {
 	if err != nil {
 		return err
 	}
-	return w.batches(deliveries, queue, 10, func(last uint64, ms []message) error {
+	return w.batches(deliveries, queue, 10, func(last uint64, hand []held) error {
+		ms := messages(hand)
 		w.l.ack(queue, ms)
 		for _, m := range ms {
 			if err := ch.Publish("", "crash.moved", true, false, m.publishing()); err != nil {
@@ -262,24 +299,19 @@ func (w *load) slowConsumer(conn *amqp091.Connection) error {
 	if err != nil {
 		return err
 	}
-	type held struct {
-		tag uint64
-		m   message
-	}
 	var hand []held
 	o := order{}
 	for d := range deliveries {
 		if m, ok := w.l.receive(queue, &d, o); ok {
-			hand = append(hand, held{d.DeliveryTag, m})
+			hand = append(hand, held{tag: d.DeliveryTag, m: m})
 		}
 		if len(hand) < 50 {
 			continue
 		}
 		rand.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
-		var ms []message
-		for _, h := range hand[:10] {
-			ms = append(ms, h.m)
-			w.l.ack(queue, ms[len(ms)-1:])
+		ms := messages(hand[:10])
+		for i, h := range hand[:10] {
+			w.l.ack(queue, ms[i:i+1])
 			if err := ch.Ack(h.tag, false); err != nil {
 				return err
 			}
@@ -292,63 +324,4 @@ func (w *load) slowConsumer(conn *amqp091.Connection) error {
 		<-time.After(2 * rest)
 	}
 	return amqp091.ErrClosed
-}
-
-// drain receives everything that is left, queue by queue, the targets of
-// transfers first.
-func drain(l *ledger, b *broker) {
-	b.t.Helper()
-	_, ch := b.connect()
-	for i := range flows {
-		queues := flows[i].queues
-		if flows[i].transfer {
-			queues = []string{queues[1], queues[0]}
-		}
-		for _, q := range queues {
-			drainQueue(l, b, ch, q)
-		}
-	}
-}
-
-func drainQueue(l *ledger, b *broker, ch *amqp091.Channel, queue string) {
-	b.t.Helper()
-	state, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-	must(b.t, err, "look at queue %s", queue)
-	must(b.t, ch.Qos(500, 0, false), "qos")
-	deliveries, err := ch.Consume(queue, "drain", false, false, false, false, nil)
-	must(b.t, err, "consume queue %s", queue)
-	o := order{}
-	highest := uint8(priorities)
-	for n := 1; n <= state.Messages; n++ {
-		var d amqp091.Delivery
-		var open bool
-		select {
-		case d, open = <-deliveries:
-		case <-time.After(time.Minute):
-		}
-		if !open {
-			b.t.Fatalf("queue %s said that it had %d messages, and delivers %d\n%s", queue, state.Messages, n-1, b.log())
-		}
-		if m, ok := l.receive(queue, &d, o); ok {
-			l.leave(queue, m)
-		}
-		if !d.Redelivered {
-			l.problem("queue %s: %s came through a crash and is not marked as redelivered", queue, d.MessageId)
-		}
-		if queue == "crash.priority" {
-			if d.Priority > highest {
-				l.problem("queue %s: %s of priority %d comes after priority %d", queue, d.MessageId, d.Priority, highest)
-			}
-			highest = d.Priority
-		}
-		if n%100 == 0 || n == state.Messages {
-			must(b.t, d.Ack(true), "ack")
-		}
-	}
-	must(b.t, ch.Cancel("drain", false), "cancel")
-	after, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-	must(b.t, err, "look at queue %s", queue)
-	if after.Messages != 0 {
-		b.t.Errorf("queue %s has %d messages after all %d were acked", queue, after.Messages, state.Messages)
-	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 )
@@ -21,6 +23,10 @@ const (
 	// transientEach is how often a message is not persistent.
 	transientEach = 16
 	priorities    = 5
+	// late is the delay of messages that outlast several runs, and never of
+	// those that outlast the test.
+	late  = 4 * time.Second
+	never = 10 * 365 * 24 * time.Hour
 )
 
 func (m message) String() string { return fmt.Sprintf("%s/%d", flows[m.flow].name, m.seq) }
@@ -39,6 +45,61 @@ func (m message) size(r *rand.Rand) int {
 		return headSize + r.IntN(8<<10)
 	}
 	return headSize + r.IntN(600)
+}
+
+// delay is for how long a message of flowDelay is held back, else 0.
+func (m message) delay() time.Duration {
+	switch {
+	case m.flow != flowDelay, m.seq%10 == 0:
+		return 0
+	case m.seq%100 == 99:
+		return never
+	case m.seq%20 == 19:
+		return late
+	}
+	return time.Duration(rand.New(rand.NewPCG(1, uint64(m.seq))).IntN(3000)) * time.Millisecond
+}
+
+// nacks is how often a message of flowRetry is given back before it is acked.
+// More than retryLimit times is too often.
+func (m message) nacks() int {
+	return [...]int{0, 1, 0, 2, 0, 3, 0, retryLimit + 1}[m.seq%8]
+}
+
+// patient messages of flowRetry say themselves that they wait longer, over a
+// crash if one comes.
+func (m message) patient() bool { return m.seq%16 == 3 }
+
+// backoff is how long a message waits that has come back for the nth time.
+func (m message) backoff(n int) time.Duration {
+	if m.patient() {
+		return patience
+	}
+	return min(retryMin<<(n-1), retryMax)
+}
+
+// earliest is how long after it was published a message may come from a queue.
+func (m message) earliest(queue string) time.Duration {
+	if queue == "crash.expired" {
+		return expireAfter
+	}
+	return m.delay()
+}
+
+// delayHeader is the header x-delay as it is published.
+func (m message) delayHeader() any {
+	if n := m.delay().Milliseconds(); n > math.MaxInt32 {
+		return n
+	}
+	return int32(m.delay().Milliseconds())
+}
+
+// delayedHeader is it as it is delivered, with another sign.
+func (m message) delayedHeader() any {
+	if n, long := m.delayHeader().(int64); long {
+		return -n
+	}
+	return -m.delayHeader().(int32)
 }
 
 // body is the flow, the number, and noise.
@@ -62,6 +123,17 @@ func (m message) publishing() amqp091.Publishing {
 		Priority:     m.priority(),
 		Headers:      amqp091.Table{"seq": int64(m.seq), "odd": m.seq%2 == 1},
 		Body:         m.body(),
+	}
+	switch m.flow {
+	case flowDelay:
+		p.Headers["x-delay"] = m.delayHeader()
+	case flowRetry:
+		if m.patient() {
+			p.Headers["x-retry-backoff"] = "constant"
+			p.Headers["x-retry-min"], p.Headers["x-retry-max"] = patience.Milliseconds(), patience.Milliseconds()
+		}
+	case flowOnce:
+		p.Headers["x-deduplication-header"] = m.String()
 	}
 	if m.transient() {
 		p.DeliveryMode = amqp091.Transient
@@ -95,6 +167,8 @@ func identify(d *amqp091.Delivery) (message, error) {
 		return m, fmt.Errorf("%v has wrong properties: id %q, type %q, priority %d, mode %d, expiration %q", m, d.MessageId, d.ContentType, d.Priority, d.DeliveryMode, d.Expiration)
 	case d.Headers["seq"] != want.Headers["seq"], d.Headers["odd"] != want.Headers["odd"]:
 		return m, fmt.Errorf("%v has wrong headers: %v", m, d.Headers)
+	case m.flow == flowDelay && d.Headers["x-delay"] != m.delayedHeader():
+		return m, fmt.Errorf("%v has a header x-delay of %v, want %v", m, d.Headers["x-delay"], m.delayedHeader())
 	}
 	return m, nil
 }

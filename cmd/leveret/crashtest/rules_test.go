@@ -1,19 +1,37 @@
 package crashtest
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 )
 
-// deliver is a message as a broker would deliver it.
-func deliver(l *ledger, queue string, m message, o order) {
+// deliver is a message as a broker would deliver it, for the first time unless
+// how says otherwise.
+func deliver(l *ledger, queue string, m message, o order, how ...func(*amqp091.Delivery)) {
 	p := m.publishing()
-	l.receive(queue, &amqp091.Delivery{
+	d := amqp091.Delivery{
 		Body: p.Body, MessageId: p.MessageId, ContentType: p.ContentType, Priority: p.Priority,
 		DeliveryMode: p.DeliveryMode, Expiration: p.Expiration, Headers: p.Headers,
-	}, o)
+	}
+	if m.flow == flowDelay {
+		d.Headers["x-delay"] = m.delayedHeader()
+	}
+	if f := &flows[m.flow]; f.reason != "" && queue == f.queues[1] {
+		d.Headers["x-first-death-reason"] = f.reason
+	}
+	for _, set := range how {
+		set(&d)
+	}
+	l.receive(queue, &d, o)
+}
+
+func redelivered(d *amqp091.Delivery) { d.Redelivered = true }
+
+func attempt(n int) func(*amqp091.Delivery) {
+	return func(d *amqp091.Delivery) { d.Headers["x-attempts"], d.Redelivered = int64(n), n > 1 }
 }
 
 func crash(l *ledger) {
@@ -21,11 +39,13 @@ func crash(l *ledger) {
 	l.over()
 }
 
-// plays are what the ledger has to find out about.
-var plays = map[string]struct {
+// play is something that the ledger has to find out about.
+type play struct {
 	play func(l *ledger)
 	want string // what the one problem says; empty for none
-}{
+}
+
+var plays = map[string]play{
 	"all is well": {func(l *ledger) {
 		a, b := l.publish(flowPlain), l.publish(flowPlain)
 		l.confirm(a, b)
@@ -133,6 +153,8 @@ var plays = map[string]struct {
 
 // The ledger is worth what it finds.
 func TestLedgerCanComplain(t *testing.T) {
+	maps.Copy(plays, playsAgain)
+	maps.Copy(plays, playsRetry)
 	for name, c := range plays {
 		t.Run(name, func(t *testing.T) {
 			l := newLedger()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 )
@@ -20,6 +21,14 @@ type flow struct {
 	// transfer: a message moves from the first queue to the second, and is
 	// never in both.
 	transfer bool
+	// by is a queue that it goes through on its way, and does not stay in.
+	by string
+	// either: not each does so, some are acked in the first; and it has
+	// consumers at both.
+	either bool
+	// reason is why a transfer's messages die in the first queue; "" if they
+	// are moved by a client.
+	reason string
 	// alternates: even messages go to the first queue, odd ones to the second,
 	// without an exchange.
 	alternates bool
@@ -27,6 +36,13 @@ type flow struct {
 	group int
 	// transients: some messages are not persistent.
 	transients bool
+	// copied: each message is published several times, also in later runs, and
+	// the exchange drops all but the first.
+	copied bool
+	// unordered: messages do not come in the order in which they were published.
+	unordered bool
+	// gentle: it is published with longer rests.
+	gentle bool
 }
 
 const (
@@ -36,6 +52,11 @@ const (
 	flowTx
 	flowReject
 	flowMove
+	flowDelay
+	flowRetry
+	flowOnce
+	flowExpire
+	flowFull
 )
 
 var flows = []flow{
@@ -43,9 +64,41 @@ var flows = []flow{
 	flowPriority: {name: "priority", key: "crash.priority", queues: []string{"crash.priority"}},
 	flowFan:      {name: "fan", exchange: "crash.fan", key: "k", queues: []string{"crash.fan.fast", "crash.fan.slow", "crash.fan.idle"}},
 	flowTx:       {name: "tx", queues: []string{"crash.tx.even", "crash.tx.odd"}, alternates: true, group: 6},
-	flowReject:   {name: "reject", key: "crash.reject", queues: []string{"crash.reject", "crash.dead"}, transfer: true},
+	flowReject:   {name: "reject", key: "crash.reject", queues: []string{"crash.reject", "crash.dead"}, transfer: true, reason: "rejected"},
 	flowMove:     {name: "move", key: "crash.move", queues: []string{"crash.move", "crash.moved"}, transfer: true},
+	flowDelay:    {name: "delay", exchange: "crash.later", key: "crash.due", queues: []string{"crash.due"}, unordered: true, gentle: true},
+	flowRetry: {name: "retry", key: "crash.retry", queues: []string{"crash.retry", "crash.givenup"},
+		transfer: true, either: true, reason: "delivery_limit", unordered: true, gentle: true},
+	flowOnce: {name: "once", exchange: "crash.filter", key: "crash.once", queues: []string{"crash.once"}, copied: true, unordered: true, gentle: true},
+	flowExpire: {name: "expire", key: "crash.expire", queues: []string{"crash.expire", "crash.expired"},
+		transfer: true, either: true, reason: "expired", unordered: true, gentle: true},
+	flowFull: {name: "full", key: "crash.full", queues: []string{"crash.full", "crash.overflow"}, by: "crash.passage",
+		transfer: true, either: true, reason: "maxlen", unordered: true, gentle: true},
 }
+
+// exchanges are those of the flows.
+var exchanges = []struct {
+	name, kind string
+	arguments  amqp091.Table
+}{
+	{"crash.fan", "fanout", nil},
+	{"crash.later", "x-delayed-message", amqp091.Table{"x-delayed-type": "direct"}},
+	{"crash.filter", "direct", amqp091.Table{"x-message-deduplication": true, "x-cache-size": int32(1_000_000)}},
+}
+
+const (
+	// expireAfter is the TTL of crash.expire.
+	expireAfter = 300 * time.Millisecond
+	// fullAt is the longest that crash.full gets.
+	fullAt = 100
+	// What comes back to crash.retry waits for retryMin, twice as long each
+	// time and retryMax at most, and that retryLimit times.
+	retryMin   = 50 * time.Millisecond
+	retryMax   = 400 * time.Millisecond
+	retryLimit = 3
+	// patience is how long those wait instead that say so.
+	patience = 2 * time.Second
+)
 
 // route is where a message is published to.
 func (m message) route() (exchange, key string) {
@@ -68,13 +121,23 @@ func (m message) places() []string {
 	return f.queues
 }
 
+// all are the queues of a flow.
+func (f *flow) all() []string {
+	if f.by == "" {
+		return f.queues
+	}
+	return append([]string{f.by}, f.queues...)
+}
+
 // declare declares everything, or checks that it is as it was declared.
 func declare(ch *amqp091.Channel) error {
-	if err := ch.ExchangeDeclare("crash.fan", "fanout", true, false, false, false, nil); err != nil {
-		return err
+	for _, x := range exchanges {
+		if err := ch.ExchangeDeclare(x.name, x.kind, true, false, false, false, x.arguments); err != nil {
+			return err
+		}
 	}
 	for i := range flows {
-		for _, name := range flows[i].queues {
+		for _, name := range flows[i].all() {
 			if _, err := ch.QueueDeclare(name, true, false, false, false, arguments(name)); err != nil {
 				return err
 			}
@@ -88,16 +151,44 @@ func arguments(queue string) amqp091.Table {
 	case "crash.priority":
 		return amqp091.Table{"x-max-priority": int32(priorities - 1)}
 	case "crash.reject":
-		return amqp091.Table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "crash.dead"}
+		return deadLettering("crash.dead")
+	case "crash.retry":
+		args := deadLettering("crash.givenup")
+		args["x-retry-backoff"] = "exponential"
+		args["x-retry-min"], args["x-retry-max"] = retryMin.Milliseconds(), retryMax.Milliseconds()
+		args["x-retry-limit"] = int32(retryLimit)
+		return args
+	case "crash.expire":
+		args := deadLettering("crash.expired")
+		args["x-message-ttl"] = expireAfter.Milliseconds()
+		return args
+	case "crash.full":
+		args := deadLettering("crash.passage")
+		args["x-max-length"] = int32(fullAt)
+		return args
+	case "crash.passage":
+		args := deadLettering("crash.overflow")
+		args["x-max-length"] = int32(0)
+		return args
 	}
 	return nil
 }
 
+func deadLettering(queue string) amqp091.Table {
+	return amqp091.Table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}
+}
+
 // bind is done once: bindings have to come back by themselves.
 func bind(ch *amqp091.Channel) error {
-	for _, name := range flows[flowFan].queues {
-		if err := ch.QueueBind(name, "ignored", "crash.fan", false, nil); err != nil {
-			return err
+	for i := range flows {
+		f := &flows[i]
+		if f.exchange == "" {
+			continue
+		}
+		for _, name := range f.queues {
+			if err := ch.QueueBind(name, f.key, f.exchange, false, nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
