@@ -193,8 +193,12 @@ func (q *Queue) Requeue(ids []ID, why Cause, fx *Effects) {
 	q.afterLocked(now)
 }
 
-// Touch renews an expiring queue, as a declare does.
+// Touch renews an expiring queue, as a declare does. It is nothing to a quorum
+// queue, as in RabbitMQ.
 func (q *Queue) Touch() {
+	if q.quorum {
+		return
+	}
 	q.mu.Lock()
 	q.lastUsed = time.Now()
 	q.mu.Unlock()

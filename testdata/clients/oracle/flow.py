@@ -190,6 +190,18 @@ case("dead letter: to an absent exchange", declare("q", arguments={"x-dead-lette
 case("dead letter: purge and delete do not", *TO_DEAD, declare("q", arguments=DLX), p("q", "a"), m("queue.purge", queue="q"), p("q", "b"), m("queue.delete", queue="q"), wait(), get("dead", no_ack=1))
 case("dead letter: the publisher's own x-death is replaced or kept", *TO_DEAD, declare("q", arguments=DLX), p("q", "a", headers={"x-death": "mine", "x-first-death-queue": "f"}), get("q"), m("basic.reject", tag=1), wait(),
      get("dead", no_ack=1))
+case("dead letter: by two queues, with CC and an expiration of its own", exchange("x", "fanout"), declare("q1", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q2"}), bind("q1", "x"),
+     declare("q2", arguments=DLX), *TO_DEAD, p("k", "a", exchange="x", expiration="1", headers={"CC": ["c1"], "BCC": ["b1"]}), wait(0.5), get("q2"), m("basic.reject", tag=1), wait(), get("dead", no_ack=1))
+case("dead letter: the delivery limit of a quorum queue", *TO_DEAD, declare("qq", durable=1, arguments={"x-queue-type": "quorum", "x-delivery-limit": 1, **DLX}), p("qq", "a"), wait(0.5),
+     consume("qq", "c"), wait(0.5), m("basic.reject", tag=1, requeue=1), wait(0.5), m("basic.reject", tag=2, requeue=1), wait(0.5), get("dead", no_ack=1))
+case("dead letter: its exchange comes later", declare("q", arguments=DLX), p("q", "a"), p("q", "b"), get("q"), m("basic.reject", tag=1), wait(), *TO_DEAD, get("q"), m("basic.reject", tag=2), wait(),
+     get("dead", no_ack=1), get("dead", no_ack=1))
+case("exclusive consumer: refused beside others, and others beside it", declare("q"), opens(2, 3), consume("q", "a"), consume("q", "b", ch=2, exclusive=1), m("basic.cancel", consumer_tag="a"),
+     consume("q", "c", exclusive=1), consume("q", "d", ch=3))
+case("single active consumer: an exclusive one", declare("q", arguments={"x-single-active-consumer": True}), consume("q", "a", exclusive=1))
+case("quorum: get with a single active consumer", declare("qq", durable=1, arguments={"x-queue-type": "quorum", "x-single-active-consumer": True}), get("qq"))
+case("quorum: delete if-unused", declare("qq", durable=1, arguments={"x-queue-type": "quorum"}), m("queue.delete", queue="qq", if_unused=1))
+case("quorum: delete if-empty", declare("qq", durable=1, arguments={"x-queue-type": "quorum"}), m("queue.delete", queue="qq", if_empty=1))
 
 
 @custom("direct reply-to: the whole round, and the generated name")
