@@ -107,6 +107,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n i
 		note  persistence.Note
 	}
 	var spots []spot
+	var places uint32
 	s.table.mu.RLock()
 	for _, at := range refs {
 		c, place := s.table.resolveLocked(at)
@@ -118,7 +119,7 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n i
 		if c == nil || len(spots) > 0 && c.id != id {
 			break
 		}
-		id = c.id
+		id, places = c.id, c.places
 		spot := spot{place: place}
 		if c.more != nil {
 			spot.note, spot.noted = c.more.notes[place]
@@ -127,10 +128,11 @@ func (s *Store) readPlaces(refs []persistence.Ref, out []result) (id uint64, n i
 	}
 	s.table.mu.RUnlock()
 	n = len(spots)
-	x, err := s.readIndex(id)
+	x, release, err := s.indexFor(id, n, places)
 	if err != nil {
 		return id, n, err
 	}
+	defer release()
 	err = s.readChunk(id, x, func(data []byte) error {
 		for i, spot := range spots {
 			if int(spot.place) >= len(x.all) {
@@ -173,6 +175,39 @@ func (s *Store) readIndex(id uint64) (*index, error) {
 		return x, nil
 	}
 	x := &index{}
+	if err := s.decodeIndex(id, x); err != nil {
+		return nil, err
+	}
+	s.cache.add(id, x, s.limits.indexCache)
+	return x, nil
+}
+
+// sparse is the share of a chunk's places under which its index is not kept: who
+// reads a few here and there reads many chunks.
+const sparse = 8
+
+// indexFor returns the index of a chunk of which n places are to be read, to be
+// used until release is called.
+func (s *Store) indexFor(id uint64, n int, places uint32) (x *index, release func(), err error) {
+	if x := s.cache.find(id); x != nil {
+		return x, func() {}, nil
+	}
+	if n*sparse > int(places) {
+		x, err = s.readIndex(id)
+		return x, func() {}, err
+	}
+	x, _ = s.indexes.Get().(*index)
+	if x == nil {
+		x = new(index)
+	}
+	if err := s.decodeIndex(id, x); err != nil {
+		return nil, nil, err
+	}
+	return x, func() { s.indexes.Put(x) }, nil
+}
+
+// decodeIndex reads the index of a chunk into x.
+func (s *Store) decodeIndex(id uint64, x *index) error {
 	err := s.db.View(func(txn *badger.Txn) error {
 		key := keyN(keyIndex, id)
 		item, err := txn.Get(key)
@@ -188,10 +223,9 @@ func (s *Store) readIndex(id uint64) (*index, error) {
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+		return fmt.Errorf("index: %w", err)
 	}
-	s.cache.add(id, x, s.limits.indexCache)
-	return x, nil
+	return nil
 }
 
 // readChunk calls use with all messages of a chunk, which are good until it

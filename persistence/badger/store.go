@@ -28,12 +28,13 @@ type Store struct {
 	committed chan struct{} // closed when the committer has ended
 	failed    chan struct{}
 
-	gate  gate // around the use of db by others than the committer
-	table table
-	cache indexCache
-	syncs atomic.Uint64
-	turns sync.Mutex  // see transact
-	begun atomic.Bool // Write was called, so nothing is recovered any more
+	gate    gate // around the use of db by others than the committer
+	table   table
+	cache   indexCache
+	indexes sync.Pool // of *index, for those that are not kept
+	syncs   atomic.Uint64
+	turns   sync.Mutex  // see transact
+	begun   atomic.Bool // Write was called, so nothing is recovered any more
 
 	mu      sync.Mutex // never held for I/O or while others are called
 	room    *sync.Cond // with mu: pending has become less

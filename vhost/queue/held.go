@@ -13,10 +13,10 @@ const (
 	heldMemory    = 4 << 20
 	heldStep      = 1 << 20
 	heldMax       = 32 << 20
-	heldLoadBytes = 16 << 20
-	heldLoadItems = 1 << 15
+	heldLoadBytes = 24 << 20
+	heldLoadItems = 1 << 16
 	heldAhead     = 1e9 // nanoseconds
-	heldNear      = 3e9
+	heldNear      = 6e9
 )
 
 // heldItem is a message in the queue whose time has not come.
@@ -173,7 +173,7 @@ func (c *core) release(now int64, most int, fx *Effects) (more bool) {
 	}
 	var back bool
 	for n := 0; len(h.near) > 0 && h.near[0].due <= now; n++ {
-		if len(h.away) > 0 && h.away[0].due < h.near[0].due || len(h.loading) > 0 && h.loading[0].due < h.near[0].due {
+		if h.awaits() {
 			break // the loader goes on with this
 		}
 		if n >= most {
@@ -184,7 +184,7 @@ func (c *core) release(now int64, most int, fx *Effects) (more bool) {
 		c.unhold(&it)
 		switch {
 		case it.why != "":
-			fx.dead = append(fx.dead, c.makeDead(&it.item, it.why))
+			c.drop(&it.item, it.why, fx)
 		case c.passesOn:
 			fx.due = append(fx.due, Due{Queue: c.owner, Message: it.msg, Again: c.again(&it.item)})
 			c.settle(&it.item, fx)
@@ -214,18 +214,35 @@ func (c *core) unhold(it *heldItem) {
 	h.sweepAt = min(h.sweepAt, h.memory+heldStep)
 }
 
-// wantsLoad reports whether what is away is to be brought back now.
-func (h *heldSet) wantsLoad(now int64) bool {
-	return len(h.away) > 0 && len(h.loading) == 0 && h.away[0].due <= now+heldAhead &&
-		(h.memory < heldMax || h.away[0].due < h.near[0].due)
+// awaits reports whether what is first of all is not near.
+func (h *heldSet) awaits() bool {
+	for _, part := range [...][]heldAway{h.away, h.loading} {
+		if len(part) > 0 && (len(h.near) == 0 || earlier(&part[0], &h.near[0])) {
+			return true
+		}
+	}
+	return false
 }
 
-// nextDue is when there is something to be done, or 0.
+func earlier(a *heldAway, n *heldItem) bool {
+	return a.due < n.due || a.due == n.due && a.seq < n.seq
+}
+
+// mayLoad reports whether something is to be brought back, when its time comes.
+func (h *heldSet) mayLoad() bool {
+	return len(h.away) > 0 && len(h.loading) == 0 && (h.memory < heldMax || h.awaits())
+}
+
+// wantsLoad reports whether what is away is to be brought back now.
+func (h *heldSet) wantsLoad(now int64) bool { return h.mayLoad() && h.away[0].due <= now+heldAhead }
+
+// nextDue is when there is something to be done, or 0: then there is nothing, or
+// the loader is at it.
 func (h *heldSet) nextDue() (at int64) {
-	if len(h.near) > 0 {
+	if len(h.near) > 0 && !h.awaits() {
 		at = h.near[0].due
 	}
-	if len(h.away) > 0 && !h.want && len(h.loading) == 0 && h.memory < heldMax {
+	if !h.want && h.mayLoad() {
 		if early := max(h.away[0].due-heldAhead, 1); at == 0 || early < at {
 			at = early
 		}
