@@ -15,8 +15,8 @@ const (
 	heldMax       = 32 << 20
 	heldLoadBytes = 24 << 20
 	heldLoadItems = 1 << 16
-	heldAhead     = 1e9 // nanoseconds
-	heldNear      = 6e9
+	heldAhead     = 4e9 // nanoseconds
+	heldNear      = 8e9
 )
 
 // heldItem is a message in the queue whose time has not come.

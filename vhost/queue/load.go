@@ -2,7 +2,6 @@ package queue
 
 import (
 	"errors"
-	"time"
 
 	"github.com/leveretmq/leveret/persistence"
 )
@@ -60,8 +59,8 @@ func (q *Queue) loadAndLock(fx *Effects) error {
 	defer q.loading.Unlock()
 	q.mu.Lock()
 	loads, purges := q.core.loads(), q.core.purges
-	held := q.core.held.take(time.Now().UnixNano())
 	q.mu.Unlock()
+	held := q.takeHeld(purges)
 	loads, err := q.read(loads)
 	failure := held.read(q.core.store)
 	q.mu.Lock()
@@ -71,7 +70,7 @@ func (q *Queue) loadAndLock(fx *Effects) error {
 	for _, l := range loads {
 		q.core.install(l, fx)
 	}
-	q.core.installHeld(held, failure, fx)
+	q.installHeldLocked(held, failure, purges, fx)
 	if err == nil {
 		err = failure
 	}
