@@ -18,29 +18,29 @@ type end struct {
 // (the exchange is looked for first), 405 if the queue is exclusive to another
 // connection, 406 for arguments that the exchange cannot use.
 func (v *VHost) BindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
-	return v.bindTo(exchange, end{name: cleanName(queue), conn: conn}, key, args)
+	return v.bindTo(exchange, end{name: CleanName(queue), conn: conn}, key, args)
 }
 
 // UnbindQueue removes a binding, from the store too; if there is none, it does
 // nothing. Errors: 403
 // for the default exchange, 405 if the queue is exclusive to another connection.
 func (v *VHost) UnbindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
-	return v.unbindFrom(exchange, end{name: cleanName(queue), conn: conn}, key, args)
+	return v.unbindFrom(exchange, end{name: CleanName(queue), conn: conn}, key, args)
 }
 
 // BindExchange binds an exchange to another: what the source routes to it, it
 // routes further. Errors as with BindQueue.
 func (v *VHost) BindExchange(destination, source, key string, args amqp.Table) error {
-	return v.bindTo(source, end{name: cleanName(destination), isExchange: true}, key, args)
+	return v.bindTo(source, end{name: CleanName(destination), isExchange: true}, key, args)
 }
 
 // UnbindExchange is UnbindQueue for a binding between exchanges.
 func (v *VHost) UnbindExchange(destination, source, key string, args amqp.Table) error {
-	return v.unbindFrom(source, end{name: cleanName(destination), isExchange: true}, key, args)
+	return v.unbindFrom(source, end{name: CleanName(destination), isExchange: true}, key, args)
 }
 
 func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error {
-	source = cleanName(source)
+	source = CleanName(source)
 	if err := checkEnds(source, to); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (v *VHost) enterBinding(source string, to end, key string, args amqp.Table)
 }
 
 func (v *VHost) unbindFrom(source string, to end, key string, args amqp.Table) error {
-	source = cleanName(source)
+	source = CleanName(source)
 	if err := checkEnds(source, to); err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ type ExchangeDeclare struct {
 	// Passive only asks whether the exchange exists; the rest is then ignored.
 	Passive, Durable, AutoDelete, Internal bool
 	Arguments                              amqp.Table
+	// Permit is as that of QueueDeclare.
+	Permit func(name string, create bool) error
 }
 
 // DeclareExchange makes an exchange, or sees to it that the one of that name is
@@ -20,7 +22,7 @@ type ExchangeDeclare struct {
 // with amq., 404 if a passive declare finds none, 406 for an unknown type, bad
 // arguments or an exchange that differs.
 func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
-	name := cleanName(d.Name)
+	name := CleanName(d.Name)
 	if !d.Passive {
 		if err := exchange.CheckType(d.Type); err != nil {
 			return err
@@ -28,6 +30,11 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 	}
 	if err := checkNotDefault(name); err != nil {
 		return err
+	}
+	if !d.Passive {
+		if err := ask(d.Permit, name, false); err != nil {
+			return err
+		}
 	}
 	v.mu.RLock()
 	x, last := v.exchanges[name], v.defined.last
@@ -40,7 +47,7 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 	case x == nil && d.Passive:
 		return v.noExchange(name)
 	case x == nil:
-		return v.createExchange(o)
+		return v.createExchange(o, d.Permit)
 	case d.Passive:
 		return awaitExchange(x, last)
 	}
@@ -59,9 +66,12 @@ func awaitExchange(x *exchange.Exchange, last *commit) error {
 	return last.await()
 }
 
-func (v *VHost) createExchange(o exchange.Options) error {
+func (v *VHost) createExchange(o exchange.Options, permit func(string, bool) error) error {
 	if strings.HasPrefix(o.Name, reserved) {
 		return amqp.AccessRefused("exchange name '%s' contains reserved prefix 'amq.*'", o.Name)
+	}
+	if err := ask(permit, o.Name, true); err != nil {
+		return err
 	}
 	x, err := exchange.New(o)
 	if err == nil {
@@ -105,7 +115,7 @@ func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit
 // does nothing. All of it is in the store when it returns. Errors: 403 for the
 // default exchange and names with amq., 406 if it is used and ifUnused is set.
 func (v *VHost) DeleteExchange(name string, ifUnused bool) error {
-	name = cleanName(name)
+	name = CleanName(name)
 	if err := checkNotDefault(name); err != nil {
 		return err
 	}
@@ -132,6 +142,16 @@ func (v *VHost) takeExchange(name string, ifUnused bool) (*commit, error) {
 	v.removeExchange(x)
 	v.changedLocked()
 	return v.defined.handOver(), nil
+}
+
+// ExchangeType returns the type of an exchange, empty if there is none of that name.
+func (v *VHost) ExchangeType(name string) string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if x := v.exchanges[name]; x != nil {
+		return x.Type()
+	}
+	return ""
 }
 
 func (v *VHost) noExchange(name string) error {

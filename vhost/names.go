@@ -18,9 +18,9 @@ func ServerName(prefix string) string {
 	return prefix + base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-// cleanName is the name without carriage returns and line feeds, which RabbitMQ
+// CleanName returns the name without carriage returns and line feeds, which RabbitMQ
 // takes out where things are declared, deleted and bound.
-func cleanName(name string) string {
+func CleanName(name string) string {
 	if !strings.ContainsAny(name, "\r\n") {
 		return name
 	}

@@ -251,6 +251,8 @@ func (v *recovery) parameter(from persistence.Definition) error {
 	switch {
 	case err != nil:
 		return err
+	case d.component == componentMetadata && in.metadata.id == 0:
+		return in.recoverMetadata(s)
 	case d.component != componentLimits || d.name != nameLimits:
 		return fmt.Errorf("this program does not know %s '%s'", d.component, d.name)
 	case in.limits.id != 0:

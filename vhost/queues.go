@@ -14,6 +14,10 @@ type QueueDeclare struct {
 	// Passive only asks for a queue that exists; the rest is then ignored.
 	Passive, Durable, Exclusive, AutoDelete bool
 	Arguments                               amqp.Table
+	// Permit, if set, is asked first whether whoever declares may have a queue of
+	// that name, and with create once more if there is none yet. Its error is that
+	// of the declare. It is not asked by a passive one, nor about direct reply-to.
+	Permit func(name string, create bool) error
 }
 
 // DeclareQueue makes a queue for a connection, or sees to it that the one of
@@ -24,7 +28,7 @@ type QueueDeclare struct {
 // to another connection, 406 for bad arguments, a queue that differs or one too
 // many for the vhost's limit, 540 for what is not supported.
 func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) {
-	name := cleanName(d.Name)
+	name := CleanName(d.Name)
 	if isReplyName(name) {
 		return v.declareReply(name)
 	}
@@ -36,6 +40,7 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 		q.Touch()
 		return stored(q, last)
 	}
+	d.Arguments = v.withDefaultType(d)
 	o := v.queueOptions(name, d.Durable, d.AutoDelete, d.Arguments)
 	if d.Exclusive {
 		// Exclusive queues are never durable, whatever is asked for [RabbitMQ].
@@ -50,19 +55,30 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 	case strings.HasPrefix(name, reserved):
 		return nil, amqp.AccessRefused("queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
+	if err := ask(d.Permit, o.Name, false); err != nil {
+		return nil, err
+	}
 	v.mu.RLock()
 	q, last := v.queues[o.Name], v.defined.last
 	v.mu.RUnlock()
 	var err error
 	if q != nil {
 		err = redeclare(q, o, conn)
-	} else {
+	} else if err = ask(d.Permit, o.Name, true); err == nil {
 		q, last, err = v.createQueue(o, conn)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return stored(q, last)
+}
+
+// ask asks a Permit, if there is one.
+func ask(permit func(string, bool) error, name string, create bool) error {
+	if permit == nil {
+		return nil
+	}
+	return permit(name, create)
 }
 
 // queueOptions are what each queue of the vhost has, and what makes it this one.
@@ -153,7 +169,7 @@ func (v *VHost) find(name string, conn uint64) (*queue.Queue, *commit, error) {
 // if it is exclusive to another connection, 406 if a condition that was set does
 // not hold, 540 for a condition on a quorum queue.
 func (v *VHost) DeleteQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *queue.Effects) (ready int, err error) {
-	ready, stored, err := v.takeQueue(cleanName(name), conn, ifUnused, ifEmpty, fx)
+	ready, stored, err := v.takeQueue(CleanName(name), conn, ifUnused, ifEmpty, fx)
 	if err != nil {
 		return 0, err
 	}

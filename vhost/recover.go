@@ -39,6 +39,7 @@ func (r *Registry) recover() error {
 	if err := v.definitions(all); err != nil {
 		return err
 	}
+	v.users.Recovered()
 	v.govern()
 	if err := v.messages(); err != nil {
 		return err
@@ -85,6 +86,8 @@ func (v *recovery) definition(d persistence.Definition) error {
 		return v.queue(d)
 	case persistence.KindBinding:
 		return v.binding(d)
+	case persistence.KindUser, persistence.KindPermission:
+		return v.user(d)
 	case persistence.KindPolicy:
 		return v.policy(d)
 	case persistence.KindParameter:
@@ -105,6 +108,10 @@ func kindName(k persistence.Kind) string {
 		return "queue"
 	case persistence.KindBinding:
 		return "binding"
+	case persistence.KindUser:
+		return "user"
+	case persistence.KindPermission:
+		return "permission"
 	case persistence.KindPolicy:
 		return "policy"
 	case persistence.KindParameter:

@@ -1,12 +1,16 @@
 package vhost
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/rs/zerolog"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/auth"
+	"github.com/leveretmq/leveret/vhost/policy"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
 
@@ -24,6 +28,10 @@ type Options struct {
 	// Pager takes messages out of memory, by way of Store; nil if all stay
 	// there.
 	Pager *queue.Pager
+	// UserGone is called when a user has been deleted, and VHostGone when a vhost is
+	// about to be: nobody can log in, or enter, any more. Nil if nobody is to be told.
+	UserGone  func(name string)
+	VHostGone func(*VHost)
 }
 
 // Registry is the vhosts of a broker. Its methods may be called from any
@@ -33,6 +41,10 @@ type Registry struct {
 	log   zerolog.Logger
 	store persistence.Store // nil: nothing is stored
 	pager *queue.Pager
+	users *auth.Users // changed only while mu is held
+	// as of Options
+	userGone  func(string)
+	vhostGone func(*VHost)
 
 	clock clock
 
@@ -51,7 +63,7 @@ type Registry struct {
 // changed in the store then.
 func New(o Options) (*Registry, error) {
 	r := &Registry{
-		log: zerolog.Nop(), store: o.Store, pager: o.Pager,
+		log: zerolog.Nop(), store: o.Store, pager: o.Pager, userGone: o.UserGone, vhostGone: o.VHostGone,
 		clock: clock{opened: make(chan struct{})}, vhosts: map[string]*VHost{},
 	}
 	for scope := range r.settings {
@@ -61,6 +73,7 @@ func New(o Options) (*Registry, error) {
 		r.log = *o.Log
 	}
 	r.vhosts[DefaultName] = r.newVHost(DefaultName, 0)
+	r.users = r.newUsers()
 	if r.store != nil {
 		if err := r.recover(); err != nil {
 			r.Close()
@@ -79,14 +92,26 @@ func New(o Options) (*Registry, error) {
 func (r *Registry) VHost(name string) (*VHost, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if v := r.vhosts[name]; v != nil {
-		return v, nil
+	return r.vhostLocked(name)
+}
+
+// VHosts returns all vhosts by name.
+func (r *Registry) VHosts() []*VHost {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]*VHost, 0, len(r.vhosts))
+	for _, v := range r.vhosts {
+		if !v.deleting {
+			out = append(out, v)
+		}
 	}
-	return nil, amqp.NotAllowed("vhost %s not found", name)
+	slices.SortFunc(out, func(a, b *VHost) int { return cmp.Compare(a.name, b.name) })
+	return out
 }
 
 // AddVHost makes a vhost with the predeclared exchanges, or finds the one of
-// that name. It is in the store when AddVHost returns.
+// that name. It is in the store when AddVHost returns. The error is a *policy.Refused
+// while the one of that name is being deleted, or the store's.
 func (r *Registry) AddVHost(name string) (*VHost, error) {
 	v, stored, err := r.enterVHost(name)
 	if err != nil {
@@ -104,7 +129,11 @@ func (r *Registry) enterVHost(name string) (*VHost, *commit, error) {
 	if r.closed {
 		return nil, nil, errClosed()
 	}
-	if v := r.vhosts[name]; v != nil {
+	switch v := r.vhosts[name]; {
+	case v == nil:
+	case v.deleting:
+		return nil, nil, policy.Refusef("vhost '%s' is being deleted", name)
+	default:
 		return v, r.last, nil
 	}
 	if r.store == nil {

@@ -36,6 +36,10 @@ type VHost struct {
 	// guarded by mu
 	policies policies
 	limits   vhostLimits
+	metadata metadata
+	gone     bool // it is being deleted
+
+	deleting bool // it is, for those who look for it; guarded by Registry.mu
 
 	routers sync.Pool // of *Router, for dead letters
 }
@@ -79,9 +83,12 @@ func (v *VHost) close() {
 	v.changedLocked()
 }
 
-// checkOpenLocked returns 320 once the vhost is closed.
+// checkOpenLocked returns 320 once the vhost is closed or deleted.
 func (v *VHost) checkOpenLocked() error {
-	if v.closed {
+	switch {
+	case v.gone:
+		return amqp.Errorf(amqp.CodeConnectionForced, "vhost '%s' is deleted", v.name)
+	case v.closed:
 		return errClosed()
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/vhost"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
@@ -25,8 +26,13 @@ type channel struct {
 	prefetch  int          // for consumers to come
 	reply     *queue.Queue // direct reply-to, nil if not consumed
 	replyTag  string
-	scratch   []entry
-	ids       []queue.ID
+	grants    *grants // nil until something was asked for
+	// writable is the exchange that was published to last, if rights of the version
+	// writableBy allow it.
+	writable   *exchange.Exchange
+	writableBy uint64
+	scratch    []entry
+	ids        []queue.ID
 
 	// guarded by the outbox's mu
 	lastTag        uint64

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
 
@@ -73,6 +74,9 @@ func (ch *channel) basicConsume(m *amqp.BasicConsume) error {
 	}
 	name, err := ch.queueName(m.Queue)
 	if err != nil {
+		return err
+	}
+	if err := ch.mayQueue(auth.Read, name); err != nil {
 		return err
 	}
 	q, err := ch.conn.vhost.Queue(name, ch.conn.id)
@@ -178,6 +182,9 @@ func (ch *channel) basicCancel(m *amqp.BasicCancel) error {
 func (ch *channel) basicGet(m *amqp.BasicGet) error {
 	name, err := ch.queueName(m.Queue)
 	if err != nil {
+		return err
+	}
+	if err := ch.mayQueue(auth.Read, name); err != nil {
 		return err
 	}
 	q, err := ch.conn.vhost.Queue(name, ch.conn.id)

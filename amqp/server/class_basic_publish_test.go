@@ -177,7 +177,11 @@ func TestBasicPublish_RabbitMQ_CCAndBCC(t *testing.T) {
 func TestBasicPublish_RabbitMQ_ImpersonatorMaySayWhoItWas(t *testing.T) {
 	users := auth.New()
 	account := auth.Account{User: auth.User{Name: "guest", Tags: []string{"impersonator"}}, Password: "guest"}
-	if err := users.Add(account); err != nil {
+	err := users.Put(account)
+	if err == nil {
+		err = users.SetPermissions("guest", "/", auth.All)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	inBubble(t, Options{Auth: users}, func(b *broker) {

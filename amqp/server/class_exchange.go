@@ -24,6 +24,7 @@ func (ch *channel) exchangeDeclare(m *amqp.ExchangeDeclare) error {
 	err := ch.conn.vhost.DeclareExchange(vhost.ExchangeDeclare{
 		Name: m.Exchange, Type: m.Type, Passive: m.Passive, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments,
+		Permit: ch.permit(false, m.Arguments, "alternate-exchange"),
 	})
 	if err != nil {
 		return err
@@ -33,6 +34,9 @@ func (ch *channel) exchangeDeclare(m *amqp.ExchangeDeclare) error {
 }
 
 func (ch *channel) exchangeDelete(m *amqp.ExchangeDelete) error {
+	if err := ch.mayDelete(m.Exchange); err != nil {
+		return err
+	}
 	if err := ch.conn.vhost.DeleteExchange(m.Exchange, m.IfUnused); err != nil {
 		return err
 	}
@@ -42,6 +46,9 @@ func (ch *channel) exchangeDelete(m *amqp.ExchangeDelete) error {
 
 // exchangeBind binds an exchange to another [RabbitMQ: exchange-to-exchange].
 func (ch *channel) exchangeBind(m *amqp.ExchangeBind) error {
+	if err := ch.mayBind(m.Source, m.Destination, false, m.RoutingKey); err != nil {
+		return err
+	}
 	if err := ch.conn.vhost.BindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
 		return err
 	}
@@ -50,6 +57,9 @@ func (ch *channel) exchangeBind(m *amqp.ExchangeBind) error {
 }
 
 func (ch *channel) exchangeUnbind(m *amqp.ExchangeUnbind) error {
+	if err := ch.mayBind(m.Source, m.Destination, false, m.RoutingKey); err != nil {
+		return err
+	}
 	if err := ch.conn.vhost.UnbindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/auth"
 )
 
 // replyTo is the pseudo-queue whose consumers get replies directly.
@@ -43,6 +44,7 @@ func (ch *channel) queueDeclare(m *amqp.QueueDeclare) error {
 	q, err := ch.conn.vhost.DeclareQueue(vhost.QueueDeclare{
 		Name: m.Queue, Passive: m.Passive, Durable: m.Durable, Exclusive: m.Exclusive,
 		AutoDelete: m.AutoDelete, Arguments: m.Arguments,
+		Permit: ch.permit(true, m.Arguments, "x-dead-letter-exchange"),
 	}, ch.conn.id)
 	if err != nil {
 		return err
@@ -65,6 +67,9 @@ func (ch *channel) queueBind(m *amqp.QueueBind) error {
 	if m.Queue == "" && key == "" {
 		key = name // [1.7.2.3.3]
 	}
+	if err := ch.mayBind(m.Exchange, name, true, key); err != nil {
+		return err
+	}
 	ch.conn.beforeStored()
 	if err := ch.conn.vhost.BindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
@@ -82,6 +87,9 @@ func (ch *channel) queueUnbind(m *amqp.QueueUnbind) error {
 	if m.Queue == "" && key == "" {
 		key = name
 	}
+	if err := ch.mayBind(m.Exchange, name, true, key); err != nil {
+		return err
+	}
 	ch.conn.beforeStored()
 	if err := ch.conn.vhost.UnbindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
@@ -95,6 +103,9 @@ func (ch *channel) queuePurge(m *amqp.QueuePurge) error {
 	if err != nil {
 		return err
 	}
+	if err := ch.mayQueue(auth.Read, name); err != nil {
+		return err
+	}
 	n, err := ch.conn.vhost.PurgeQueue(name, ch.conn.id, &ch.conn.fx)
 	if err != nil {
 		return err
@@ -106,6 +117,9 @@ func (ch *channel) queuePurge(m *amqp.QueuePurge) error {
 func (ch *channel) queueDelete(m *amqp.QueueDelete) error {
 	name, err := ch.queueName(m.Queue)
 	if err != nil {
+		return err
+	}
+	if err := ch.mayQueue(auth.Configure, vhost.CleanName(name)); err != nil {
 		return err
 	}
 	ch.conn.beforeStored()

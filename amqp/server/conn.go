@@ -38,6 +38,8 @@ type conn struct {
 	tooSlow []slowChannel // guarded by out.mu
 	heart   heart
 	cause   atomic.Pointer[error] // why the socket was given up, if not by the reader
+	// identity is set once the vhost is known.
+	identity atomic.Pointer[identity]
 
 	// owned by the reader
 	r         *amqp.Reader
@@ -49,6 +51,9 @@ type conn struct {
 	published bool      // something was published in this batch
 	storing   int       // bytes published since awaitStore looked; 0 without a store
 	blockade  *blockade // the alarm that it has met last, nil if that is over
+	// rights are those of the version rightsSeen; see currentRights.
+	rights     *auth.Rights
+	rightsSeen uint64
 
 	publisher atomic.Bool // it has published at some time
 }

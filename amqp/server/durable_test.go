@@ -403,7 +403,7 @@ func TestClose_LeavesTheStoreAlone(t *testing.T) {
 		b.wantBatches(store, "+m")
 		after(time.Hour)
 		b.wantBatches(store)
-		if all, err := store.Definitions(); len(all) != 2 || err != nil {
+		if all, err := store.Definitions(); len(all) != 4 || err != nil { // two queues, guest and guest's rights
 			t.Errorf("%d definitions, %v", len(all), err)
 		}
 	})

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -160,7 +161,7 @@ func (c *conn) authenticate() error {
 	if err != nil {
 		return err
 	}
-	user, err := c.srv.opts.Auth.Authenticate(name, password, c.nc.RemoteAddr())
+	user, err := c.srv.Login(context.Background(), name, password, c.nc.RemoteAddr())
 	if err == nil {
 		c.user = user
 		return nil
@@ -274,10 +275,18 @@ func (c *conn) openVHost() error {
 	if err != nil {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
+	c.vhost = v
+	c.identity.Store(&identity{c.user.Name, v})
+	if _, err := c.srv.vhosts.VHost(v.Name()); err != nil { // deleted just now
+		return withMethod(err, amqp.IDConnectionOpen)
+	}
+	if err := c.checkEntry(); err != nil {
+		return withMethod(err, amqp.IDConnectionOpen)
+	}
 	if err := c.srv.census.enter(v, c.user.Name, c.srv.vhosts.UserLimits(c.user.Name)); err != nil {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
-	c.vhost, c.counted = v, true
+	c.counted = true
 	c.send(0, &amqp.ConnectionOpenOk{})
 	return nil
 }

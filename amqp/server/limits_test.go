@@ -16,7 +16,13 @@ import (
 // users are guest and ann.
 func users(t *testing.T) *auth.Users {
 	u := auth.Default()
-	if err := u.Add(auth.Account{User: auth.User{Name: "ann"}, Password: "ann"}); err != nil {
+	err := u.Put(auth.Account{User: auth.User{Name: "ann"}, Password: "ann"})
+	for _, of := range [][2]string{{"ann", "/"}, {"guest", "other"}} {
+		if err == nil {
+			err = u.SetPermissions(of[0], of[1], auth.All)
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return u

@@ -1,14 +1,17 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost"
 	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/rs/zerolog"
 )
@@ -18,6 +21,30 @@ type Authenticator interface {
 	// Authenticate returns the user of that name if the password is theirs. The
 	// error says why not, for the log; the client learns only that it failed.
 	Authenticate(name, password string, remote net.Addr) (auth.User, error)
+}
+
+// Authorizer is what an Authenticator may be too: it says what users may do. With one
+// that is not, who is let in may do everything. The zero value of Options has both.
+type Authorizer interface {
+	// Rights returns what a user may do in a vhost; nil if they may not enter it.
+	// What it returns does not change.
+	Rights(user, vhost string) *auth.Rights
+	// RightsVersion returns another number after each change of anybody's rights. It
+	// is called for each message, so it must be quick.
+	RightsVersion() uint64
+}
+
+// FirstUser is the administrator that a broker without users makes.
+type FirstUser struct {
+	// Name is guest if empty.
+	Name string
+	// Password is guest if empty.
+	Password string
+	// VHost is where the user has all rights, "/" if empty. It is made if there is
+	// none.
+	VHost string
+	// None: there is no such user, because users come by another way.
+	None bool
 }
 
 // Options are what a broker is made with. The zero value is a broker in memory
@@ -33,8 +60,14 @@ type Options struct {
 	// before those of long queues are left to Store alone; 0 for no limit. It
 	// needs a Store.
 	MessageMemory int64
-	// Auth decides who may log in; nil for guest/guest from loopback.
+	// Auth decides who may log in, and if it is an Authorizer also who may do what;
+	// nil for the users of Server.VHosts, who are in the Store.
 	Auth Authenticator
+	// FirstUser is made if there are no users there yet.
+	FirstUser FirstUser
+	// LoopbackUsers are those of them who may come from this machine only; nil for
+	// guest, empty for nobody.
+	LoopbackUsers []string
 	// Product is what the server properties call the broker; empty for Leveret.
 	// Some clients look for "RabbitMQ" there before they use what it does beyond
 	// the specification.
@@ -72,9 +105,10 @@ func (o Options) withDefaults() (Options, error) {
 		nop := zerolog.Nop()
 		o.Log = &nop
 	}
-	if o.Auth == nil {
-		o.Auth = auth.Default()
-	}
+	o.FirstUser.Name = cmp.Or(o.FirstUser.Name, auth.Guest)
+	o.FirstUser.Password = cmp.Or(o.FirstUser.Password, auth.Guest)
+	o.FirstUser.VHost = cmp.Or(o.FirstUser.VHost, vhost.DefaultName)
+	o.LoopbackUsers = slices.Clone(o.LoopbackUsers)
 	if o.Product == "" {
 		o.Product = "Leveret"
 	}

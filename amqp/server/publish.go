@@ -21,7 +21,13 @@ func (ch *channel) basicPublish(args []byte) error {
 		return amqp.NotImplemented("immediate=true")
 	}
 	c := &ch.content
-	if c.exchange, err = ch.router.Exchange(m.Exchange); err != nil {
+	c.exchange, err = ch.router.Exchange(m.Exchange)
+	if err != nil || c.exchange != ch.writable || ch.writableBy != ch.conn.rightsVersion() {
+		if denied := ch.mayPublish(m.Exchange, c.exchange); denied != nil {
+			return denied
+		}
+	}
+	if err != nil {
 		return err
 	}
 	c.mandatory = m.Mandatory
@@ -52,6 +58,9 @@ func (ch *channel) checkPublish() error {
 		if err := ch.readExtraKeys(); err != nil {
 			return err
 		}
+	}
+	if err := ch.mayPublishKeys(); err != nil {
+		return err
 	}
 	if string(info.ReplyTo) == replyTo {
 		return ch.rewriteReplyTo()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
 
@@ -21,12 +22,15 @@ type Server struct {
 	// immutable
 	opts   Options
 	vhosts *vhost.Registry
+	auth   Authenticator
+	rights Authorizer    // nil: who is let in may do everything
 	pager  *queue.Pager  // nil without a store
 	done   chan struct{} // closed when it stops taking connections
 
 	nextConn atomic.Uint64
 	alarms   alarms
 	census   census
+	logins   auth.Limiter
 	buffers  buffers
 	failed   atomic.Pointer[error] // why the store has, once it has
 	wg       sync.WaitGroup        // every goroutine of ours
@@ -55,7 +59,7 @@ func Open(o Options) (*Server, error) {
 	if o.Store != nil {
 		s.pager = queue.NewPager(o.Store, o.MessageMemory, o.MessageMemory/4*3)
 	}
-	if s.vhosts, err = vhost.New(vhost.Options{Log: o.Log, Store: o.Store, Pager: s.pager}); err != nil {
+	if err := s.openVHosts(); err != nil {
 		s.closePager()
 		return nil, fmt.Errorf("open broker: %w", err)
 	}
@@ -63,6 +67,30 @@ func Open(o Options) (*Server, error) {
 		s.wg.Go(s.watchStore)
 	}
 	return s, nil
+}
+
+// openVHosts brings back all that is in the store, and sees to it that somebody can
+// log in.
+func (s *Server) openVHosts() (err error) {
+	o := &s.opts
+	s.vhosts, err = vhost.New(vhost.Options{Log: o.Log, Store: o.Store, Pager: s.pager, UserGone: s.userGone, VHostGone: s.vhostGone})
+	if err != nil {
+		return err
+	}
+	if o.LoopbackUsers != nil {
+		s.vhosts.SetLoopbackOnly(o.LoopbackUsers)
+	}
+	if s.auth = o.Auth; s.auth == nil {
+		s.auth = s.vhosts
+	}
+	s.rights, _ = s.auth.(Authorizer)
+	if first := o.FirstUser; o.Auth == nil && !first.None {
+		account := auth.Account{User: auth.User{Name: first.Name}, Password: first.Password}
+		if err = s.vhosts.MakeFirstUser(account, first.VHost); err != nil {
+			s.vhosts.Close()
+		}
+	}
+	return err
 }
 
 // InService returns nil while the broker takes connections and can store what is
@@ -86,8 +114,8 @@ func (s *Server) isClosing() bool {
 	}
 }
 
-// VHosts returns the vhosts, with all that is in them: to look at it, and to set
-// policies, parameters and limits. It is closed with the server.
+// VHosts returns the vhosts, with all that is in them and the users: to look at it,
+// and to set policies, parameters, limits and rights. It is closed with the server.
 func (s *Server) VHosts() *vhost.Registry { return s.vhosts }
 
 // Connections is the number of connections, those under way included.

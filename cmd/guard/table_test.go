@@ -32,9 +32,9 @@ var table = []row{
 	{2, "persistence/diskguard", []string{"persistence"}, []string{zerolog}},
 	{2, "exchange", []string{"binding", "amqp"}, nil},
 	{2, "vhost/dedup", []string{"persistence", "amqp"}, nil},
-	{2, "vhost/auth", []string{"amqp", "persistence"}, nil},
 	{2, "vhost/policy", []string{"amqp", "persistence"}, nil},
 
+	{3, "vhost/auth", []string{"amqp", "persistence", "vhost/policy"}, nil},
 	{3, "vhost/queue", []string{"persistence", "amqp", "vhost/dedup"}, nil},
 
 	{4, "vhost", []string{"amqp", "binding", "exchange", "persistence", "vhost/queue", "vhost/dedup", "vhost/auth", "vhost/policy"}, []string{zerolog}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leveretmq/leveret/amqp/server"
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 )
@@ -60,12 +61,14 @@ type config struct {
 	maxMessageSize int64         // bytes
 	maxConsumers   int           // of a channel; 0 = no limit
 	productName    string
+	firstUser      server.FirstUser
+	loopbackUsers  []string // not nil
 	logLevel       zerolog.Level
 	logJSON        bool
 }
 
 func serveFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		dataDirFlag(),
 		&cli.BoolFlag{Name: flagInMemory, Usage: usage(flagInMemory, "keep everything in memory and leave the data directory alone")},
 		&cli.StringSliceFlag{Name: flagAMQPListen, Value: cli.NewStringSlice(":5672"), Usage: usage(flagAMQPListen, "`ADDRESS` for AMQP, host:port; repeatable, or separated by commas; port 0 takes a free one")},
@@ -78,7 +81,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagProductName, Value: "Leveret", Usage: usage(flagProductName, "`NAME` that clients see; some use RabbitMQ's extensions, Celery its channel-wide prefetch, only if it is RabbitMQ")},
 		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
 		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
-	}
+	}, userFlags()...)
 }
 
 func dataDirFlag() cli.Flag {
@@ -138,7 +141,7 @@ func values(c *cli.Context, flag string) []string {
 func newConfig(s settings) (config, error) {
 	var c config
 	for _, read := range []func(settings) error{
-		c.readStore, c.readSync, c.readMemoryLimit, c.readDiskFreeLimit, c.readListeners, c.readLimits, c.readLog,
+		c.readStore, c.readSync, c.readMemoryLimit, c.readDiskFreeLimit, c.readListeners, c.readLimits, c.readUsers, c.readLog,
 	} {
 		if err := read(s); err != nil {
 			return config{}, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leveretmq/leveret/amqp/server"
 	"github.com/rs/zerolog"
 )
 
@@ -42,12 +43,17 @@ func defaults(change func(*config)) config {
 		diskFreeLimit:  512 << 20,
 		maxMessageSize: 134217728,
 		productName:    "Leveret",
+		loopbackUsers:  []string{"guest"},
 		logLevel:       zerolog.InfoLevel,
 	}
 	if change != nil {
 		change(&c)
 	}
 	return c
+}
+
+func firstUser(name, password, vhost string) config {
+	return defaults(func(c *config) { c.firstUser = server.FirstUser{Name: name, Password: password, VHost: vhost} })
 }
 
 func TestConfig(t *testing.T) {
@@ -92,6 +98,11 @@ func TestConfig(t *testing.T) {
 		{"memory limit by env", "", env{"LEVERET_MEMORY_LIMIT": "100MB"}, defaults(func(c *config) { c.memoryLimit = 1e8 })},
 		{"disk free limit", "--disk-free-limit 2gib", nil, defaults(func(c *config) { c.diskFreeLimit = 2 << 30 })},
 		{"least disk free limit", "", env{"LEVERET_DISK_FREE_LIMIT": "128 MiB"}, defaults(func(c *config) { c.diskFreeLimit = 128 << 20 })},
+		{"first user", "--default-user root --default-pass p,w --default-vhost v", env{"RABBITMQ_DEFAULT_USER": "other"}, firstUser("root", "p,w", "v")},
+		{"first user by env", "", env{"LEVERET_DEFAULT_USER": "root", "LEVERET_DEFAULT_PASS": "pw", "LEVERET_DEFAULT_VHOST": "v", "RABBITMQ_DEFAULT_PASS": "other"}, firstUser("root", "pw", "v")},
+		{"first user as for RabbitMQ's image", "", env{"RABBITMQ_DEFAULT_USER": "root", "RABBITMQ_DEFAULT_PASS": "pw", "RABBITMQ_DEFAULT_VHOST": "v"}, firstUser("root", "pw", "v")},
+		{"loopback users", "--loopback-users ann,bob --loopback-users c", nil, defaults(func(c *config) { c.loopbackUsers = []string{"ann", "bob", "c"} })},
+		{"no loopback users", "", env{"LEVERET_LOOPBACK_USERS": "none"}, defaults(func(c *config) { c.loopbackUsers = []string{} })},
 		{"log", "--log-level none --log-format json", nil, defaults(func(c *config) { c.logLevel, c.logJSON = zerolog.Disabled, true })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,6 +160,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"", env{"LEVERET_MEMORY_LIMIT": "x%"}, `LEVERET_MEMORY_LIMIT "x%" is not a percentage up to 100%`},
 		{"--disk-free-limit 10%", nil, `--disk-free-limit "10%" is not a number of bytes like 512MiB`},
 		{"--disk-free-limit 127MiB", nil, `--disk-free-limit "127MiB" is 127.0 MiB, and the least is 128.0 MiB`},
+		{"", env{"RABBITMQ_DEFAULT_VHOST": strings.Repeat("v", 256)}, `RABBITMQ_DEFAULT_VHOST has 256 bytes, and the limit is 255`},
 		{"--log-level loud", nil, `--log-level "loud" is not one of debug, info, warn, error, none`},
 		{"--log-format xml", nil, `--log-format "xml" is neither console nor json`},
 	} {

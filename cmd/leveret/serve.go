@@ -67,7 +67,8 @@ func (n *node) open(p process, c config) (err error) {
 	if err := n.data.openStore(p, c, &n.log); err != nil {
 		return err
 	}
-	o := server.Options{Log: &n.log, MaxMessageSize: c.maxMessageSize, Product: c.productName, MaxConsumersPerChannel: c.maxConsumers}
+	o := server.Options{Log: &n.log, MaxMessageSize: c.maxMessageSize, Product: c.productName, MaxConsumersPerChannel: c.maxConsumers,
+		FirstUser: c.firstUser, LoopbackUsers: c.loopbackUsers}
 	if n.data.store != nil {
 		o.Store, o.MessageMemory = n.data.store, memguard.Messages(c.memoryLimit)
 	}

@@ -193,7 +193,7 @@ func TestServeInMemory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	f := newFakeBroker()
 	f.release = make(chan struct{})
-	p := start(t, f, "--in-memory", "--amqp-listen=127.0.0.1:0", "--max-message-size=4096")
+	p := start(t, f, "--in-memory", "--amqp-listen=127.0.0.1:0", "--max-message-size=4096", "--default-user=root", "--loopback-users=ann")
 	first := p.log.next()
 	if first == nil || first.Message != "ready" {
 		t.Fatalf("the first line is %+v, want ready", first)
@@ -211,6 +211,9 @@ func TestServeInMemory(t *testing.T) {
 	}
 	if f.opts.MaxMessageSize != 4096 || f.opts.Log == nil || f.opts.Store != nil || f.opts.MessageMemory != 0 {
 		t.Errorf("opened with %+v", f.opts)
+	}
+	if u := f.opts.FirstUser; u != (server.FirstUser{Name: "root"}) || len(f.opts.LoopbackUsers) != 1 || f.opts.LoopbackUsers[0] != "ann" {
+		t.Errorf("opened with first user %+v, from here only %q", u, f.opts.LoopbackUsers)
 	}
 	if got := health(t, first.HTTP); got != 200 {
 		t.Errorf("health check answers %d while it runs", got)

@@ -1,12 +1,24 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
+
+	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/policy"
 )
+
+// Guest is the name, and the password, of the user that a new broker has.
+const Guest = "guest"
+
+// ErrNoUser is the error for a user who does not exist.
+var ErrNoUser = errors.New("no such user")
 
 // User is who a connection is.
 type User struct {
@@ -23,61 +35,146 @@ func (u User) Impersonator() bool { return slices.Contains(u.Tags, "impersonator
 // Account is what there is to know about a user.
 type Account struct {
 	User
+	// Password is what to hash where an account is put. It is never kept, and
+	// empty where accounts are listed.
 	Password string
-	// LoopbackOnly lets the user in from this machine only.
-	LoopbackOnly bool
+	// Hash is that of the password. Where an account is put it counts if Password
+	// is empty; the zero Hash is for a user who cannot log in by password.
+	Hash Hash
 }
 
-// Users is the users of a broker, kept in memory. Its methods may be called
-// from any goroutine. Use New or Default.
+// Users is the users of a broker and their rights, in memory; who keeps them
+// elsewhere too takes the changes. Its methods may be called from any goroutine.
+// Use New, Default or NewStored.
 type Users struct {
-	nobody passwordHash // is compared with when there is no such user
+	// immutable
+	newID   func() uint64       // nil: nothing is kept elsewhere
+	vhostID func(string) uint64 // as of NewStored
+
+	version atomic.Uint64 // changed, under mu, with every change
 
 	mu sync.RWMutex
 	// guarded by mu
 	accounts map[string]*account
+	loopback map[string]struct{} // who may come from this machine only
+	changes  []persistence.Change
+	byID     map[uint64]*account // while definitions come back
 }
 
 type account struct {
-	user         User
-	hash         passwordHash
-	loopbackOnly bool
+	Account
+	id     uint64
+	grants map[string]*grant // by vhost
 }
 
-// New returns an empty set of users.
+// New returns an empty set of users, of whom a guest may come from this machine
+// only.
 func New() *Users {
-	return &Users{nobody: hashPassword(""), accounts: map[string]*account{}}
+	return &Users{accounts: map[string]*account{}, loopback: map[string]struct{}{Guest: {}}, byID: map[uint64]*account{}}
+}
+
+// NewStored returns an empty set of users whose changes are to be stored, with
+// ids of newID's: they are taken with TakeChanges. vhostID returns the id by which
+// the definitions name a vhost.
+func NewStored(newID func() uint64, vhostID func(string) uint64) *Users {
+	u := New()
+	u.newID, u.vhostID = newID, vhostID
+	return u
 }
 
 // Default returns users with RabbitMQ's first one: guest, password guest, an
-// administrator who may come from this machine only.
+// administrator with all rights in the vhost "/", who may come from this machine
+// only.
 func Default() *Users {
 	u := New()
-	guest := Account{User: User{"guest", []string{"administrator"}}, Password: "guest", LoopbackOnly: true}
-	if err := u.Add(guest); err != nil {
-		panic(err) // it has a name and a password
+	err := u.Put(Account{User: User{Guest, []string{"administrator"}}, Password: Guest})
+	if err == nil {
+		err = u.SetPermissions(Guest, "/", All)
+	}
+	if err != nil {
+		panic(err) // what it puts is right
 	}
 	return u
 }
 
-// Add enters a user, or changes the one of that name. A name and a password
-// are required: RabbitMQ lets nobody in without a password either.
-func (u *Users) Add(a Account) error {
-	switch {
-	case a.Name == "":
-		return errors.New("user without a name")
-	case a.Password == "":
-		return fmt.Errorf("user '%s' without a password", a.Name)
-	}
-	added := &account{
-		user:         User{a.Name, slices.Clone(a.Tags)},
-		hash:         hashPassword(a.Password),
-		loopbackOnly: a.LoopbackOnly,
-	}
+// SetLoopbackOnly says which users may come from this machine only, instead of
+// guest.
+func (u *Users) SetLoopbackOnly(names []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.accounts[a.Name] = added
+	clear(u.loopback)
+	for _, name := range names {
+		u.loopback[name] = struct{}{}
+	}
+}
+
+// maxName is the longest name of a user, in bytes: what user-id can hold.
+const maxName = 255
+
+// Put enters a user, or changes tags and password of the one of that name, who
+// keeps all rights. The error is a *policy.Refused.
+func (u *Users) Put(a Account) error {
+	switch {
+	case a.Name == "":
+		return policy.Refusef("user without a name")
+	case len(a.Name) > maxName:
+		return policy.Refusef("the name of a user has %d bytes, and the limit is %d", len(a.Name), maxName)
+	}
+	if a.Password != "" {
+		a.Hash, a.Password = NewHash(a.Password), ""
+	}
+	a.Tags = slices.Clone(a.Tags)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	put := &account{Account: a, grants: map[string]*grant{}}
+	if old := u.accounts[a.Name]; old != nil {
+		put.id, put.grants = old.id, old.grants
+	}
+	if err := u.defineUserLocked(put); err != nil {
+		return err
+	}
+	u.accounts[a.Name] = put
+	u.version.Add(1)
 	return nil
+}
+
+// Delete deletes a user with all rights. The error is ErrNoUser.
+func (u *Users) Delete(name string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a := u.accounts[name]
+	if a == nil {
+		return ErrNoUser
+	}
+	for _, g := range a.grants {
+		u.dropGrantLocked(g)
+	}
+	u.dropLocked(persistence.KindUser, a.id)
+	delete(u.accounts, name)
+	u.version.Add(1)
+	return nil
+}
+
+// Account returns what there is to know about a user, but for the password.
+func (u *Users) Account(name string) (_ Account, ok bool) {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if a := u.accounts[name]; a != nil {
+		return a.Account, true
+	}
+	return Account{}, false
+}
+
+// Accounts returns all users by name.
+func (u *Users) Accounts() []Account {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	out := make([]Account, 0, len(u.accounts))
+	for a := range maps.Values(u.accounts) {
+		out = append(out, a.Account)
+	}
+	slices.SortFunc(out, func(a, b Account) int { return cmp.Compare(a.Name, b.Name) })
+	return out
 }
 
 // Authenticate returns the user if the password is theirs and they may come
@@ -86,10 +183,11 @@ func (u *Users) Add(a Account) error {
 func (u *Users) Authenticate(name, password string, remote net.Addr) (User, error) {
 	u.mu.RLock()
 	a := u.accounts[name]
+	_, localOnly := u.loopback[name]
 	u.mu.RUnlock()
-	hash := &u.nobody
+	var hash Hash
 	if a != nil {
-		hash = &a.hash
+		hash = a.Hash
 	}
 	matches := hash.matches(password)
 	switch {
@@ -97,30 +195,8 @@ func (u *Users) Authenticate(name, password string, remote net.Addr) (User, erro
 		return User{}, fmt.Errorf("user '%s' does not exist", name)
 	case !matches || password == "":
 		return User{}, fmt.Errorf("user '%s' - invalid credentials", name)
-	case a.loopbackOnly && !isLoopback(remote):
+	case localOnly && !IsLoopback(remote):
 		return User{}, fmt.Errorf("user '%s' can only connect via localhost", name)
 	}
-	return a.user, nil
-}
-
-// isLoopback reports whether the address is on this machine: a loopback IP, a
-// Unix socket or a pipe inside the process.
-func isLoopback(a net.Addr) bool {
-	switch a := a.(type) {
-	case nil:
-		return false
-	case *net.TCPAddr:
-		return a.IP.IsLoopback()
-	case *net.UnixAddr:
-		return true
-	}
-	if a.Network() == "pipe" {
-		return true
-	}
-	host, _, err := net.SplitHostPort(a.String())
-	if err != nil {
-		host = a.String()
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return a.User, nil
 }

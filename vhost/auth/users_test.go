@@ -1,15 +1,14 @@
 package auth
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net"
+	"strings"
 	"testing"
 )
 
 func TestAuthenticate(t *testing.T) {
 	u := Default()
-	if err := u.Add(Account{User: User{"ann", []string{"impersonator"}}, Password: "pässword"}); err != nil {
+	if err := u.Put(Account{User: User{"ann", []string{"impersonator"}}, Password: "pässword"}); err != nil {
 		t.Fatal(err)
 	}
 	client, server := net.Pipe()
@@ -66,39 +65,74 @@ func TestUserTags(t *testing.T) {
 	}
 }
 
-func TestAdd(t *testing.T) {
+func TestPut(t *testing.T) {
 	u := New()
-	for _, a := range []Account{{Password: "p"}, {User: User{Name: "n"}}} {
-		if err := u.Add(a); err == nil {
+	for _, a := range []Account{{Password: "p"}, {User: User{Name: strings.Repeat("n", 256)}, Password: "p"}} {
+		if err := u.Put(a); err == nil {
 			t.Errorf("%+v was accepted", a)
 		}
 	}
+	tags := []string{"management"}
 	for _, password := range []string{"old", "new"} {
-		if err := u.Add(Account{User: User{Name: "n"}, Password: password}); err != nil {
+		if err := u.Put(Account{User: User{"n", tags}, Password: password}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	tags[0] = "administrator"
 	if _, err := u.Authenticate("n", "old", nil); err == nil {
 		t.Error("the old password still works")
 	}
-	if _, err := u.Authenticate("n", "new", nil); err != nil {
-		t.Error(err)
+	got, err := u.Authenticate("n", "new", nil)
+	if err != nil || got.Tags[0] != "management" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	a, ok := u.Account("n")
+	if !ok || a.Password != "" || a.Hash.Algorithm != SHA256 {
+		t.Errorf("it is %+v", a)
+	}
+	// By hash, and without any.
+	for hash, works := range map[Hash]bool{a.Hash: true, {}: false} {
+		if err := u.Put(Account{User: User{Name: "m"}, Hash: hash}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Authenticate("m", "new", nil); (err == nil) != works {
+			t.Errorf("%s: %v", hash, err)
+		}
+		if _, err := u.Authenticate("m", "", nil); err == nil {
+			t.Errorf("%s: in without a password", hash)
+		}
+	}
+	if all := u.Accounts(); len(all) != 2 || all[0].Name != "m" || all[1].Name != "n" {
+		t.Errorf("all are %v", all)
 	}
 }
 
-func TestPasswordHash(t *testing.T) {
-	h := hashPassword("secret")
-	sum := sha256.Sum256(append(append([]byte{}, h[:4]...), "secret"...))
-	if [32]byte(h[4:]) != sum {
-		t.Error("the hash is not SHA-256 of salt and password")
+func TestDelete(t *testing.T) {
+	u := Default()
+	if err := u.Delete("nobody"); err != ErrNoUser {
+		t.Errorf("got %v", err)
 	}
-	if again := hashPassword("secret"); again == h {
-		t.Error("two hashes have the same salt")
+	if err := u.Delete("guest"); err != nil {
+		t.Fatal(err)
 	}
-	// The example of RabbitMQ's documentation of password hashes.
-	const want = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"
-	doc := saltedHash([4]byte{0x90, 0x8d, 0xc6, 0x0a}, "test12")
-	if got := base64.StdEncoding.EncodeToString(doc[:]); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	_, found := u.Account("guest")
+	if _, err := u.Authenticate("guest", "guest", &net.UnixAddr{}); err == nil || found || u.Rights("guest", "/") != nil {
+		t.Errorf("guest is there: %v, %v, %v", err, found, u.Rights("guest", "/"))
+	}
+	if err := u.Put(Account{User: User{Name: "guest"}, Password: "guest"}); err != nil || u.Rights("guest", "/") != nil {
+		t.Errorf("made again it has the old rights, %v", err)
+	}
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	u, remote := Default(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5)}
+	if err := u.Put(Account{User: User{Name: "ann"}, Password: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	u.SetLoopbackOnly([]string{"ann"})
+	_, ann := u.Authenticate("ann", "ann", remote)
+	_, guest := u.Authenticate("guest", "guest", remote)
+	if ann == nil || guest != nil {
+		t.Errorf("ann: %v, guest: %v", ann, guest)
 	}
 }

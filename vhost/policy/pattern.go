@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// pattern is what names must match, anywhere in them unless it says otherwise.
+// Pattern is what names must match, anywhere in them unless it says otherwise. Use
+// Compile.
 //
 // RabbitMQ has Perl's regular expressions, and Go those that are linear in the
 // length of the name. What the latter lack is refused, but for one thing that many
 // policies have: to look ahead at the begin, as ^(?!amq\.) does.
-type pattern struct {
+type Pattern struct {
 	match *regexp.Regexp
 	ahead []lookahead
 }
@@ -21,8 +22,10 @@ type lookahead struct {
 	not   bool
 }
 
-func compile(text string) (pattern, error) {
-	var p pattern
+// Compile reads a pattern; the error says what is wrong with it, or which of Perl's
+// means it uses that there are not.
+func Compile(text string) (Pattern, error) {
+	var p Pattern
 	rest, anchored := strings.CutPrefix(text, "^")
 	for anchored && (strings.HasPrefix(rest, "(?!") || strings.HasPrefix(rest, "(?=")) {
 		end, _ := scan(rest)
@@ -79,7 +82,8 @@ func scan(text string) (end int, alternatives bool) {
 	return -1, alternatives
 }
 
-func (p *pattern) matches(name string) bool {
+// Matches reports whether a name is one that the pattern is for.
+func (p *Pattern) Matches(name string) bool {
 	for _, a := range p.ahead {
 		if a.match.MatchString(name) == a.not {
 			return false

@@ -63,7 +63,7 @@ type Policy struct {
 // Rule is a policy that is valid.
 type Rule struct {
 	policy  Policy
-	pattern pattern
+	pattern Pattern
 	kinds   Kind
 }
 
@@ -87,7 +87,7 @@ func New(scope Scope, p Policy) (*Rule, error) {
 			"'quorum_queues', 'streams', 'exchanges', or 'all'")
 	}
 	var err error
-	if r.pattern, err = compile(p.Pattern); err != nil {
+	if r.pattern, err = Compile(p.Pattern); err != nil {
 		note("pattern should be regular expression but is invalid: " + err.Error())
 	}
 	for name := range r.policy.Definition {
@@ -153,5 +153,5 @@ func (r *Rule) Policy() Policy { return r.policy }
 
 // Matches reports whether the rule is for a thing of that kind and name.
 func (r *Rule) Matches(kind Kind, name string) bool {
-	return r.kinds&kind != 0 && r.pattern.matches(name)
+	return r.kinds&kind != 0 && r.pattern.Matches(name)
 }
