@@ -13,13 +13,17 @@ import (
 // with all that it stands for. Numbers are never used again, so what was deleted
 // can be deleted once more, above all of that.
 
+// sizeError is by how much Badger may be wrong about the size of a value.
+const sizeError = 16
+
 // deleteAgain deletes all keys of chunks and settles that are deleted and whose
-// value is still there, and those of chunks that are back. It returns how many.
+// value is still there, in the value log, and those of chunks that are back. It
+// returns how many.
 func (s *Store) deleteAgain() (int, error) {
 	known := s.table.highest.Load() // before the keys are looked at
 	var list []operation
 	for _, kind := range []byte{keyChunk, keyIndex, keySettles} {
-		err := eachVersions(s.db, kind, func(key []byte, deleted, shadows bool) {
+		err := eachVersions(s.db, kind, s.limits.valueThreshold-sizeError, func(key []byte, deleted, shadows bool) {
 			if shadows || !deleted && kind != keySettles && s.table.isGone(key, known) {
 				list = append(list, operation{key: bytes.Clone(key)})
 			}
@@ -35,8 +39,9 @@ func (s *Store) deleteAgain() (int, error) {
 }
 
 // eachVersions visits the keys of a kind: whether a key is deleted, and if so
-// whether an older version, which is not, is still there.
-func eachVersions(db *badger.DB, kind byte, visit func(key []byte, deleted, shadows bool)) error {
+// whether an older version, which is not, is still there, with a value that is as
+// large as those in the value log.
+func eachVersions(db *badger.DB, kind byte, large int64, visit func(key []byte, deleted, shadows bool)) error {
 	return db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: key1(kind), AllVersions: true})
 		defer it.Close()
@@ -45,7 +50,7 @@ func eachVersions(db *badger.DB, kind byte, visit func(key []byte, deleted, shad
 		for it.Rewind(); it.Valid(); it.Next() {
 			item := it.Item()
 			if key != nil && bytes.Equal(key, item.Key()) {
-				shadows = shadows || deleted && !item.IsDeletedOrExpired()
+				shadows = shadows || deleted && !item.IsDeletedOrExpired() && item.ValueSize() >= large
 				continue
 			}
 			if key != nil {
