@@ -40,10 +40,15 @@ const trimStep = 1000
 
 // trim drops from the head what is over the limits, if that is the queue's way.
 // When it is behind, because a policy has made the queue far too long or because
-// the head is not in memory, it leaves that to trimSome.
+// the head is not in memory, it leaves that to trimSome; but what has come before
+// such a head does not wait for it.
 func (c *core) trim(fx *Effects) {
-	if !c.over && c.tooLong() {
+	switch {
+	case !c.tooLong():
+	case !c.over:
 		c.trimSome(math.MaxInt, fx)
+	case c.want && c.ready.front().msg != nil:
+		c.trimSome(trimStep, fx)
 	}
 }
 

@@ -109,9 +109,13 @@ func (c *core) hold(it heldItem, now int64, fx *Effects) {
 			fx.Use(c.store)
 			fx.Append(rec, nil, 0)
 		})
-		h.sweepAt = h.memory + heldStep
+		h.sweepAt = h.nextSweep()
 	}
 }
+
+// nextSweep is when sweepHeld is worth its while again, in bytes of memory: it
+// looks at all that is near.
+func (h *heldSet) nextSweep() int64 { return h.memory + max(heldStep, h.memory/4) }
 
 // sweepHeld takes out of memory what is not due soon and in the store; what is
 // in memory only is given a record, for store, and leaves next time. It reports
@@ -165,21 +169,18 @@ func (c *core) spillRecord(it *item, due int64) *persistence.Record {
 }
 
 // release lets go on what is due, up to most messages, in the order in which
-// they are due. It reports whether there is more.
-func (c *core) release(now int64, most int, fx *Effects) (more bool) {
+// they are due. It reports whether there was anything.
+func (c *core) release(now int64, most int, fx *Effects) (some bool) {
 	h := c.held
 	if h == nil {
 		return false
 	}
 	var back bool
-	for n := 0; len(h.near) > 0 && h.near[0].due <= now; n++ {
+	for n := 0; n < most && len(h.near) > 0 && h.near[0].due <= now; n++ {
 		if h.awaits() {
 			break // the loader goes on with this
 		}
-		if n >= most {
-			more = true
-			break
-		}
+		some = true
 		it := h.near.pop()
 		c.unhold(&it)
 		switch {
@@ -198,7 +199,7 @@ func (c *core) release(now int64, most int, fx *Effects) (more bool) {
 		c.trim(fx)
 		c.dispatch(now, fx)
 	}
-	return more
+	return some
 }
 
 // unhold stops counting a message that was near.
@@ -211,7 +212,7 @@ func (c *core) unhold(it *heldItem) {
 	if it.rec != nil {
 		h.recorded--
 	}
-	h.sweepAt = min(h.sweepAt, h.memory+heldStep)
+	h.sweepAt = min(h.sweepAt, h.nextSweep())
 }
 
 // awaits reports whether what is first of all is not near.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -37,6 +38,12 @@ func (k *keeper) close() {
 }
 
 func (k *keeper) hold(m *amqp.Message, due time.Time) {
+	k.put(m, due)
+	k.check()
+}
+
+// put is hold without a look at all that is there.
+func (k *keeper) put(m *amqp.Message, due time.Time) {
 	var fx Effects
 	var rec *persistence.Record
 	if out := k.queue.Hold(m, due.UnixNano(), &rec, &fx); out != Accepted {
@@ -46,7 +53,6 @@ func (k *keeper) hold(m *amqp.Message, due time.Time) {
 		fx.Append(rec, nil, 0)
 	}
 	k.after.carryOut(&fx)
-	k.check()
 }
 
 func (k *keeper) check() {
@@ -60,6 +66,13 @@ func (k *keeper) away() (n int, memory int64) {
 	k.queue.mu.Lock()
 	defer k.queue.mu.Unlock()
 	return len(k.queue.core.held.away), k.queue.core.held.memory
+}
+
+// whileReading has something done with each message that is read.
+func (k *keeper) whileReading(do func()) {
+	k.storage.store.mu.Lock()
+	k.storage.store.damaged = func(*amqp.Message) bool { do(); return false }
+	k.storage.store.mu.Unlock()
 }
 
 // advance lets time go by.
@@ -265,4 +278,117 @@ func TestHeldGoesWithItsQueue(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHoldSameMoment: what is due at the same moment goes on in the order in
+// which it came, wherever it was until then.
+func TestHoldSameMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeper(t, 1)
+		defer k.close()
+		due := time.Now().Add(time.Hour)
+		var want []string
+		for n := range 10_000 {
+			k.put(message(fmt.Sprint("m", n), 1), due)
+			want = append(want, fmt.Sprint("m", n, " ", due.UnixMilli()))
+			if n == 9000 {
+				k.storage.pageOut(k.queue, everything)
+			}
+		}
+		if away, _ := k.away(); away != 9001 {
+			t.Errorf("%d are away", away)
+		}
+		k.advance(time.Hour + 100*time.Millisecond)
+		for i := range k.after.passed {
+			name, _, _ := strings.Cut(k.after.passed[i], " ")
+			if first, _, _ := strings.Cut(want[i], " "); name != first {
+				t.Fatalf("number %d is %s, want %s", i, name, first)
+			}
+		}
+		if n := len(k.after.passed); n != len(want) || k.after.passed[0] != want[0] {
+			t.Errorf("%d passed on, the first is %s", n, k.after.passed[0])
+		}
+	})
+}
+
+// TestHoldIsExactBesideLoading: a look at what is to be read makes nothing late.
+func TestHoldIsExactBesideLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeper(t, 1)
+		defer k.close()
+		k.after.detailed = true
+		start := time.Now()
+		look := time.Minute - heldAhead
+		k.hold(message("b", 1), start.Add(time.Minute))
+		k.storage.pageOut(k.queue, everything)
+		k.advance(look - time.Second)
+		k.hold(message("a", 1), start.Add(look+300*time.Microsecond))
+		k.advance(heldAhead + 2*time.Second)
+		want := []string{fmt.Sprint("a at ", start.Add(look+300*time.Microsecond).UnixNano()), fmt.Sprint("b at ", start.Add(time.Minute).UnixNano())}
+		if !slices.Equal(k.after.passed, want) {
+			t.Errorf("got %v, want %v", k.after.passed, want)
+		}
+	})
+}
+
+// TestHoldWhileReadingFails: while a message cannot be read, those that are due
+// after it wait, without a timer; then all go on in order.
+func TestHoldWhileReadingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeper(t, 1)
+		defer k.close()
+		start := time.Now()
+		k.hold(message("a", 1), start.Add(time.Minute))
+		k.storage.pageOut(k.queue, everything)
+		k.hold(message("b", 1), start.Add(time.Minute))
+		k.hold(message("c", 1), start.Add(time.Minute+time.Millisecond))
+		k.storage.store.failReads(errors.New("reading fails"))
+		k.advance(2 * time.Minute)
+		if len(k.after.passed) != 0 {
+			t.Errorf("passed on: %v", k.after.passed)
+		}
+		if k.queue.wakeAt != 0 {
+			t.Error("a timer is set for what cannot go on")
+		}
+		k.storage.store.failReads(nil)
+		k.advance(loadRetry + heldTick)
+		var names []string
+		for _, s := range k.after.passed {
+			names = append(names, s[:1])
+		}
+		if got := strings.Join(names, " "); got != "a b c" {
+			t.Errorf("passed on: %s", got)
+		}
+	})
+}
+
+// TestHoldPurgedWhileRead: what is purged while it is being read is gone, and
+// what is held after that is not.
+func TestHoldPurgedWhileRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeper(t, 1)
+		defer k.close()
+		due := time.Now().Add(time.Minute)
+		for n := range 100 {
+			k.hold(message(fmt.Sprint("m", n), 1), due)
+		}
+		k.storage.pageOut(k.queue, everything)
+		var fx Effects
+		purged := 0
+		k.whileReading(func() { purged += k.queue.Purge(&fx) })
+		k.advance(time.Minute - heldAhead)
+		k.after.carryOut(&fx)
+		if purged != 100 {
+			t.Errorf("purged %d", purged)
+		}
+		k.whileReading(func() {})
+		k.hold(message("new", 1), due)
+		k.advance(time.Minute)
+		if want := fmt.Sprint("new ", due.UnixMilli()); len(k.after.passed) != 1 || k.after.passed[0] != want {
+			t.Errorf("passed on: %v, want %s", k.after.passed, want)
+		}
+		if left, others := k.storage.store.live(k.storage.id); len(left)+others > 0 {
+			t.Errorf("left in the store: %v and %d", left, others)
+		}
+	})
 }

@@ -10,8 +10,9 @@ import (
 const (
 	// releaseMost is how many messages are let go on at once.
 	releaseMost = 512
-	// heldTick is the least time between two looks at what is due, so that many
-	// messages cost few timers, and heldRest the longest: the clock may be set.
+	// heldTick is the least time between two releases, so that many messages cost
+	// few timers, and heldRest the longest between two looks at what is due: the
+	// clock may be set.
 	heldTick = time.Millisecond
 	heldRest = time.Hour
 	// deadRetry is how long a dead letter that nobody has taken waits.
@@ -81,7 +82,7 @@ func (q *Queue) rearmHeldLocked(now int64) {
 		return
 	}
 	q.wakeAt = at
-	d := min(max(time.Duration(at-now), heldTick), heldRest)
+	d := q.untilDueLocked(at, now)
 	switch {
 	case at == 0:
 		q.wake.Stop()
@@ -90,6 +91,19 @@ func (q *Queue) rearmHeldLocked(now int64) {
 	default:
 		q.wake.Reset(d)
 	}
+}
+
+// untilDueLocked is how long the timer for a time runs. What is overdue waits for
+// others, and nothing is released shortly after something was.
+func (q *Queue) untilDueLocked(at, now int64) time.Duration {
+	d := time.Duration(at - now)
+	switch since := time.Duration(now - q.releasedAt); {
+	case d <= 0:
+		d = heldTick
+	case since >= 0 && since < heldTick:
+		d = max(d, heldTick-since)
+	}
+	return min(d, heldRest)
 }
 
 // releaseDue runs on the timer's goroutine. Nothing else is released while what
@@ -104,7 +118,9 @@ func (q *Queue) releaseDue() {
 	now := time.Now().UnixNano()
 	q.wakeAt = 0
 	q.releasing = true
-	q.core.release(now, releaseMost, &fx)
+	if q.core.release(now, releaseMost, &fx) {
+		q.releasedAt = now
+	}
 	q.afterLocked(now)
 	q.mu.Unlock()
 	q.opts.Apply(&fx)

@@ -18,7 +18,9 @@ func invariants(q *Queue) error {
 	if c.ready.count > 0 && c.consumers.next() != nil && !c.want {
 		return fmt.Errorf("%d messages and consumer %s wait for each other", c.ready.count, c.consumers.next().Key.Tag)
 	}
-	if q.deathAt != c.nextDeath() {
+	// If the head leaves memory while others are waited for, its timer fires for
+	// nothing.
+	if q.deathAt != c.nextDeath() && !(c.want && c.ready.count > 0 && c.ready.front().msg == nil) {
 		return fmt.Errorf("timer set for %d, next death is at %d", q.deathAt, c.nextDeath())
 	}
 	return nil

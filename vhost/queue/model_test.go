@@ -10,9 +10,13 @@ import (
 // model is a queue that is too simple to be wrong: slices, looked through from
 // the front each time. The tests hold the real queue against it.
 type model struct {
+	kind       string
+	arguments  amqp.Table
 	base       Limits // of the arguments
 	limits     Limits // in force
 	autoDelete bool
+	passesOn   bool
+	refuses    bool // dead letters find no queue
 	now        int64
 
 	ready     []modelMessage
@@ -26,9 +30,21 @@ type model struct {
 	closed    bool
 	lastUsed  int64
 	counts    Counts
+	recovered int // the last place that was there at start
+
+	held     []modelMessage // by the time at which they are due
+	wakeAt   int64          // what of that the timer is set for,
+	wakes    int64          // and when it fires
+	released int64          // when something was, last
+	keys     []modelKey     // the oldest first
+
+	// of what is in the store only
+	stuck  map[int]bool    // places of messages that cannot be read now
+	hurt   map[string]bool // messages that can never be read again
+	behind bool            // trim waits for a message that is stuck
 
 	// what happened
-	deliveries, dead, cancelled []string
+	deliveries, dead, cancelled, passed []string
 }
 
 type modelMessage struct {
@@ -38,9 +54,17 @@ type modelMessage struct {
 	size        int64
 	expires     int64 // 0: never
 	returns     uint32
-	stored      uint32 // returns, as the store knows it
+	stored      uint32 // returns, as the store knows it,
+	storedDue   int64  // and when it is due
 	redelivered bool
+	passedOn    bool // by another queue, perhaps twice
 	persistent  bool
+
+	due    int64  // while it is held
+	why    Reason // if it is a dead letter then
+	retry  modelRetry
+	key    string // "" for none
+	keyTTL int64  // in milliseconds, negative for what the queue says
 }
 
 type modelConsumer struct {
@@ -106,17 +130,11 @@ func (m *model) over(length, bytes int64) bool {
 	return l.MaxLength >= 0 && length > l.MaxLength || l.MaxBytes >= 0 && bytes > l.MaxBytes
 }
 
-func (m *model) kill(msg modelMessage, why Reason) {
-	if m.limits.DeadLetter {
-		m.dead = append(m.dead, msg.name+" "+string(why))
-	}
-}
-
 // expire removes the dead from the head, but for the message named spared.
 func (m *model) expire(spared string) {
 	for len(m.ready) > 0 {
 		head := m.ready[0]
-		if head.expires == 0 || head.expires > m.now || head.name == spared {
+		if head.expires == 0 || head.expires > m.now || head.name == spared || m.stuck[head.place] {
 			return
 		}
 		m.ready = m.ready[1:]
@@ -125,8 +143,13 @@ func (m *model) expire(spared string) {
 	}
 }
 
+// trim drops from the head what is too much.
 func (m *model) trim() {
+	m.behind = false
 	for m.limits.Overflow == DropHead && len(m.ready) > 0 && m.over(int64(len(m.ready)), m.bytes()) {
+		if m.behind = m.stuck[m.ready[0].place]; m.behind {
+			return
+		}
 		m.kill(m.ready[0], MaxLen)
 		m.ready = m.ready[1:]
 		m.counts.Dropped++
@@ -164,7 +187,7 @@ func (m *model) serve(spared string) {
 	for {
 		m.expire(spared)
 		c := m.turn()
-		if len(m.ready) == 0 || c == nil {
+		if len(m.ready) == 0 || c == nil || m.stuck[m.ready[0].place] {
 			return
 		}
 		if !c.takes() {
@@ -183,25 +206,33 @@ func (m *model) serve(spared string) {
 }
 
 func (msg modelMessage) show(l Limits) string {
-	return show(Delivery{Message: &amqp.Message{RoutingKey: msg.name}, Returns: msg.returns,
-		ShowReturns: l.CountDeliveries, Redelivered: msg.redelivered})
+	return showAll(Delivery{Message: &amqp.Message{RoutingKey: msg.name}, Returns: msg.returns,
+		ShowReturns: l.CountDeliveries, ShowAttempts: l.Retry.Backoff != NoBackoff, Redelivered: msg.redelivered})
 }
 
-func (m *model) publish(name string, size int64, priority uint8, ttl int64, persistent bool) Outcome {
+// publish adds a message with a time to live in milliseconds, negative for none.
+func (m *model) publish(msg modelMessage, ttl int64) Outcome {
 	if m.closed {
 		return Closed
 	}
 	m.expire("")
-	msg := modelMessage{name: name, size: size, priority: min(priority, m.limits.MaxPriority), persistent: persistent}
-	if m.limits.Overflow != DropHead && m.over(int64(len(m.ready))+1, m.bytes()+size) {
-		if m.limits.Overflow == RejectPublishDLX {
-			m.kill(msg, MaxLen)
-		}
+	full := m.limits.Overflow != DropHead && m.over(int64(len(m.ready))+1, m.bytes()+msg.size)
+	switch {
+	case m.seen(msg):
+		m.counts.Deduplicated++
+		return Duplicate
+	case full && m.limits.Overflow == RejectPublishDLX:
+		msg.place = m.recovered + 1 // none
+		m.kill(msg, MaxLen)
+		return Refused
+	case full:
 		return Refused
 	}
+	m.remember(msg)
 	m.counts.Published++
 	m.places++
 	msg.place = m.places
+	msg.priority = min(msg.priority, m.limits.MaxPriority)
 	if ttl >= 0 {
 		msg.expires = m.now + ttl*int64(time.Millisecond)
 	}
@@ -209,7 +240,7 @@ func (m *model) publish(name string, size int64, priority uint8, ttl int64, pers
 		msg.expires = m.now + int64(l)
 	}
 	m.insert(msg)
-	m.serve(name)
+	m.serve(msg.name)
 	m.trim()
 	m.expire("")
 	return Accepted
@@ -217,8 +248,9 @@ func (m *model) publish(name string, size int64, priority uint8, ttl int64, pers
 
 // consume returns nil if it is not allowed.
 func (m *model) consume(c *modelConsumer) *modelConsumer {
-	held := slices.ContainsFunc(m.consumers, func(o *modelConsumer) bool { return o.exclusive })
-	if m.closed || held || c.exclusive && (len(m.consumers) > 0 || m.limits.SingleActive) {
+	c.exclusive = c.exclusive && m.kind != TypeQuorum
+	taken := slices.ContainsFunc(m.consumers, func(o *modelConsumer) bool { return o.exclusive })
+	if m.closed || taken || c.exclusive && (len(m.consumers) > 0 || m.limits.SingleActive) {
 		return nil
 	}
 	m.consumers = append(m.consumers, c)
@@ -318,12 +350,12 @@ func (m *model) close() {
 		c.gone = true
 		m.cancelled = append(m.cancelled, c.name)
 	}
-	m.consumers, m.ready, m.closed = nil, nil, true
+	m.consumers, m.ready, m.held, m.closed = nil, nil, nil, true
 }
 
 // settle is an ack, a reject or a requeue of deliveries, each of which may have
 // been settled before; then the consumer, if parked, says that it can go on.
-func (m *model) settle(verb string, c *modelConsumer, tags []int) {
+func (m *model) settle(verb string, why Cause, c *modelConsumer, tags []int) {
 	if m.closed {
 		return
 	}
@@ -342,7 +374,7 @@ func (m *model) settle(verb string, c *modelConsumer, tags []int) {
 			m.counts.Rejected++
 			m.kill(msg, Rejected)
 		case "requeue":
-			m.comeBack(msg)
+			m.comeBack(msg, why)
 		}
 	}
 	if verb == "requeue" {
@@ -355,29 +387,18 @@ func (m *model) settle(verb string, c *modelConsumer, tags []int) {
 	}
 }
 
-// comeBack puts a message back that was handed out.
-func (m *model) comeBack(msg modelMessage) {
-	msg.redelivered = true
-	msg.returns++
-	if m.limits.DeliveryLimit >= 0 && int64(msg.returns) > m.limits.DeliveryLimit {
-		m.kill(msg, DeliveryLimit)
-		return
-	}
-	if m.limits.CountDeliveries || m.limits.DeliveryLimit >= 0 {
-		msg.stored = msg.returns
-	}
-	m.insert(msg)
-}
-
 func (m *model) get(noAck bool) (msg modelMessage, left int, ok bool) {
 	if m.closed {
 		return modelMessage{}, 0, false
 	}
 	m.lastUsed = m.now
 	m.expire("")
-	if len(m.ready) == 0 {
+	switch {
+	case len(m.ready) == 0:
 		m.counts.GotEmpty++
 		return modelMessage{}, 0, false
+	case m.stuck[m.ready[0].place]:
+		return modelMessage{}, len(m.ready), false
 	}
 	msg = m.hand(m.getter)
 	if noAck {
@@ -391,8 +412,8 @@ func (m *model) get(noAck bool) (msg modelMessage, left int, ok bool) {
 }
 
 func (m *model) purge() int {
-	n := len(m.ready)
-	m.ready = nil
+	n := len(m.ready) + len(m.held)
+	m.ready, m.held, m.behind = nil, nil, false
 	return n
 }
 
@@ -412,8 +433,11 @@ func (m *model) remove(ifUnused, ifEmpty bool) int {
 func (m *model) advance(d int64) {
 	for target := m.now + d; ; {
 		next := target + 1
-		if len(m.ready) > 0 && m.ready[0].expires != 0 {
+		if len(m.ready) > 0 && m.ready[0].expires != 0 && !m.stuck[m.ready[0].place] {
 			next = min(next, m.ready[0].expires)
+		}
+		if m.wakeAt != 0 {
+			next = min(next, m.wakes)
 		}
 		if at := m.nextTimeout(); at != 0 {
 			next = min(next, at)
@@ -432,25 +456,43 @@ func (m *model) advance(d int64) {
 		if next == unused {
 			m.close()
 		}
+		if m.wakeAt != 0 && next == m.wakes {
+			m.wakeAt = 0
+			m.release()
+		}
+		m.rearm()
 	}
 }
 
-// restart is what a broker's end and start leave of a stored queue.
+// restart is what a broker's end and start leave of a stored queue. Places count
+// from the last that was found.
 func (m *model) restart() {
-	all := m.ready
+	all := slices.Concat(m.ready, m.held)
 	for _, c := range m.everybody() {
 		all = append(all, c.unackedMessages()...)
 	}
-	*m = model{base: m.base, limits: m.limits, autoDelete: m.autoDelete, now: m.now, lastUsed: m.now,
-		getter: &modelConsumer{name: getter}, dead: m.dead}
+	*m = model{kind: m.kind, arguments: m.arguments, base: m.base, limits: m.limits, autoDelete: m.autoDelete,
+		passesOn: m.passesOn, refuses: m.refuses, now: m.now, lastUsed: m.now, getter: &modelConsumer{name: getter},
+		keys: m.keys, stuck: m.stuck, hurt: m.hurt,
+		deliveries: m.deliveries, dead: m.dead, cancelled: m.cancelled, passed: m.passed}
 	for _, msg := range all {
-		if msg.persistent {
-			msg.redelivered, msg.returns = true, msg.stored
+		if !msg.persistent {
+			continue
+		}
+		m.places = max(m.places, msg.place)
+		msg.redelivered, msg.returns, msg.why = true, msg.stored, ""
+		switch {
+		case m.hurt[msg.name]:
+			m.counts.Damaged++
+		case m.passesOn || msg.storedDue > m.now:
+			m.hold(msg, msg.storedDue)
+		default:
 			m.insert(msg)
-			m.places = max(m.places, msg.place)
 		}
 	}
+	m.recovered = m.places
 	m.expire("")
+	m.rearm()
 }
 
 // everybody returns all who may have unacked messages.

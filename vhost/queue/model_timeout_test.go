@@ -11,9 +11,11 @@ func (m *model) policy(definition map[string]any) {
 	if m.closed {
 		return
 	}
-	m.limits = m.base.under(TypeClassic, func(string) (any, bool) { return nil, false }, definition)
+	m.limits = m.base.under(m.kind, m.arguments.Get, definition)
 	m.trim()
-	m.expire("")
+	if !m.behind {
+		m.expire("")
+	}
 }
 
 // timeoutOf is the timeout of a consumer, 0 for none.
@@ -71,7 +73,7 @@ func (m *model) timeOut() {
 		}
 		slices.SortFunc(messages, func(a, b modelMessage) int { return cmp.Compare(a.place, b.place) })
 		for _, msg := range messages {
-			m.comeBack(msg)
+			m.comeBack(msg, CauseTimeout)
 		}
 		m.trim()
 		if !c.gone {

@@ -542,3 +542,35 @@ func TestExpireWhilePagedOut(t *testing.T) {
 		}
 	})
 }
+
+// A length limit holds also while the head of the queue cannot be read, as far
+// as others are before it.
+func TestTrimBeforeWhatCannotBeRead(t *testing.T) {
+	inBubble(t, 0, 0, func(p *paged) {
+		l := NoLimits()
+		l.MaxLength, l.MaxPriority, l.DeadLetter = 2, 1, true
+		after := &aftermath{}
+		q := New(Options{ID: 1, Store: p.store, Pager: p.pager, Limits: l, Apply: after.carryOut})
+		p.all = append(p.all, q)
+		p.publish(q, 0, 2)
+		p.takeOut(q)
+		p.store.failReads(errors.New("reading fails"))
+		p.publish(q, 2, 1)
+		synctest.Wait()
+		for range 2 {
+			m := message("high", 1)
+			m.Priority = 1
+			var rec *persistence.Record
+			q.Publish(m, &rec, &p.fx)
+			after.carryOut(&p.fx)
+		}
+		if dead, _ := after.news(); strings.Join(dead, ",") != "high maxlen,high maxlen" {
+			t.Errorf("dead: %v", dead)
+		}
+		p.store.failReads(nil)
+		p.pass(loadRetry)
+		if dead, _ := after.news(); strings.Join(dead, ",") != "m0 maxlen" || q.Stats().Ready != 2 {
+			t.Errorf("dead: %v, and %d ready", dead, q.Stats().Ready)
+		}
+	})
+}

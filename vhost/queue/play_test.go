@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +22,8 @@ type op [opSize]byte
 // a random program does it.
 var opNames = strings.Fields("publish publish publish publish publish consume ready cancel close " +
 	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete policy " +
-	"pageout pageout pageout pageout write restart burst burst")
+	"pageout pageout pageout pageout write restart burst burst " +
+	"leap leap cancelheld list refuse fail repair damage")
 
 func (o op) name() string { return opNames[int(o[0])%len(opNames)] }
 
@@ -42,6 +42,7 @@ type play struct {
 	after      *aftermath
 	deliveries []string
 	storage    *storage
+	loose      int // dead letters of this operation that come in any order
 }
 
 // actor is a consumer, real and in the model.
@@ -51,8 +52,9 @@ type actor struct {
 }
 
 // runProgram plays a program in a bubble of its own and returns the first
-// difference between queue and model, and at which operation that was.
-func runProgram(t *testing.T, program []byte) (at int, err error) {
+// difference between queue and model, at which operation that was, and which one
+// has made the queue.
+func runProgram(t *testing.T, program []byte) (at, opened int, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &play{t: t}
 		defer func() {
@@ -62,43 +64,16 @@ func runProgram(t *testing.T, program []byte) (at int, err error) {
 			p.shut()
 		}()
 		for at = 0; (at+1)*opSize <= len(program); at++ {
+			before := p.storage
 			if err = p.step(op(program[at*opSize:])); err != nil {
 				return
 			}
+			if p.storage != before {
+				opened = at
+			}
 		}
 	})
-	return at, err
-}
-
-// open makes a queue as the bytes say.
-func (p *play) open(o op) {
-	l := NoLimits()
-	x, y, z := o[1], o[2], o[3]
-	l.Overflow = Overflow(x % 3)
-	l.MaxLength = []int64{-1, -1, 0, 1, 3, 8}[x/3%6]
-	l.MaxBytes = []int64{-1, -1, 4, 20}[x/18%4]
-	l.MaxPriority = []uint8{0, 0, 1, 3, 255}[y%5]
-	l.TTL = []time.Duration{-1, -1, -1, 0, 3 * time.Millisecond, 9 * time.Millisecond}[y/5%6]
-	l.DeliveryLimit = []int64{-1, -1, -1, 0, 2}[y/30%5]
-	l.SingleActive = z&3 == 0
-	l.DeadLetter = z&12 != 0
-	l.CountDeliveries = z&16 != 0
-	if z&96 == 0 {
-		// Never at the same moment as a message's death: which of two timers
-		// goes first is nobody's business.
-		l.Expires = 20*time.Millisecond + time.Microsecond
-	}
-	// Nor at that of a timeout.
-	l.ConsumerTimeout = []time.Duration{0, 0, 5*time.Millisecond + 101*time.Microsecond}[x/24%3]
-	autoDelete := z&128 != 0 && z&3 == 1
-	p.after, p.deliveries = &aftermath{}, nil
-	p.shut()
-	p.storage = newStorage(p.t, x/72)
-	p.queue = New(p.storage.options(Options{VHost: "/", Name: "q", AutoDelete: autoDelete, Limits: l, Apply: p.after.carryOut}))
-	now := time.Now().UnixNano()
-	p.model = &model{base: l, limits: l, autoDelete: autoDelete, now: now, lastUsed: now,
-		getter: &modelConsumer{name: getter}}
-	p.enter()
+	return at, opened, err
 }
 
 // enter begins with nobody there.
@@ -122,52 +97,116 @@ func (p *play) step(o op) error {
 		p.open(o)
 		return nil
 	}
-	if o.name() == "burst" {
-		for i := range o[1] % 40 {
-			if err := p.step(op{0, o[1] + i, o[2] + i*o[3]%5, o[3]}); err != nil {
-				return fmt.Errorf("%v, at %d: %w", o, i, err)
-			}
-		}
-		return nil
+	p.pass(tick)
+	p.loose = len(p.model.dead)
+	if o.name() != "burst" {
+		return p.do(o)
 	}
-	m, who := p.model, p.cast[o[1]%4]
-	var real, want any
+	for i := range o[1] % 40 {
+		if err := p.do(op{0, o[1] + i, o[2] + i*o[3]%5, o[3]}); err != nil {
+			return fmt.Errorf("%v, at %d: %w", o, i, err)
+		}
+	}
+	return nil
+}
+
+// untimed are the operations in which loading goes on meanwhile.
+var untimed = strings.Fields("get getnoack advance leap restart repair damage")
+
+func (p *play) do(o op) error {
 	// What is to be loaded is loaded after the effects are carried out, so that
 	// those of both come in order.
-	loads := []*sync.Mutex{&p.queue.loading}
-	if name := o.name(); name == "get" || name == "getnoack" || name == "advance" {
-		loads = nil
-	}
-	for _, mu := range loads {
+	alone := !slices.Contains(untimed, o.name())
+	mu := &p.queue.loading // of the queue before a restart
+	if alone {
 		mu.Lock()
 	}
+	real, want := p.act(o)
+	p.after.carryOut(&p.fx)
+	if alone {
+		mu.Unlock()
+	} else {
+		p.loose = len(p.model.dead)
+	}
+	synctest.Wait()
+	p.model.rearm()
+	if !reflect.DeepEqual(real, want) {
+		return fmt.Errorf("%v: queue says %v, model %v", o, real, want)
+	}
+	if err := p.compare(); err != nil {
+		return fmt.Errorf("%v: %w", o, err)
+	}
+	return nil
+}
+
+// act does what an operation says; who does it, if it is a consumer, is for
+// actOf.
+func (p *play) act(o op) (real, want any) {
+	m := p.model
 	switch o.name() {
 	case "publish":
-		real, want = p.publish(o)
+		if m.passesOn {
+			return p.hold(o)
+		}
+		return p.publish(o)
 	case "consume":
-		real, want = p.consume(o)
+		return p.consume(o)
 	case "getnoack", "get":
-		real, want = p.fetch(o.name() == "getnoack")
+		return p.fetch(o.name() == "getnoack")
 	case "purge":
-		real, want = p.queue.Purge(&p.fx), m.purge()
+		if m.lasts(o) {
+			return nil, nil
+		}
+		return p.queue.Purge(&p.fx), m.purge()
 	case "policy":
 		p.policy(o)
 	case "declare":
 		p.queue.Touch()
-		m.lastUsed = m.now
+		if m.kind != TypeQuorum {
+			m.lastUsed = m.now
+		}
 	case "delete":
-		real, want = p.remove(o)
+		if m.lasts(o) {
+			return nil, nil
+		}
+		return p.remove(o)
 	case "advance":
-		d := time.Duration(o[1]%12) * time.Millisecond
-		<-time.After(d) // of the bubble's clock
-		synctest.Wait()
-		m.advance(int64(d))
+		p.pass(time.Duration(o[1]%12) * ms)
+	case "leap":
+		p.pass(time.Duration(o[1]%16) * heldNear / 10)
 	case "pageout":
 		p.storage.pageOut(p.queue, o)
 	case "write":
 		p.storage.hold(o)
 	case "restart":
 		p.restart(o)
+	case "cancelheld":
+		return p.cancelHeld(o)
+	case "list":
+		return p.list(o)
+	case "refuse":
+		m.refuses = o[1]%2 == 0
+		p.after.refuse(m.refuses)
+	case "fail":
+		p.fail()
+	case "repair":
+		p.repair()
+	case "damage":
+		p.damage(o)
+	default:
+		p.actOf(o)
+	}
+	return nil, nil
+}
+
+// lasts says that a queue is not to lose all: most that hold something are left
+// alone, so that its time comes.
+func (m *model) lasts(o op) bool { return len(m.held) > 0 && o[3]%8 != 0 }
+
+// actOf does what a consumer does.
+func (p *play) actOf(o op) {
+	who := p.cast[o[1]%4]
+	switch o.name() {
 	case "ack", "reject", "requeue", "again":
 		if o[1]%5 == 4 {
 			who = p.get
@@ -180,36 +219,33 @@ func (p *play) step(o op) error {
 			p.consumer(o.name(), who)
 		}
 	}
-	p.after.carryOut(&p.fx)
-	for _, mu := range loads {
-		mu.Unlock()
-	}
+}
+
+// sleep lets the bubble's time pass.
+func (p *play) sleep(d time.Duration) {
+	<-time.After(d)
 	synctest.Wait()
-	if !reflect.DeepEqual(real, want) {
-		return fmt.Errorf("%v: queue says %v, model %v", o, real, want)
-	}
-	if err := p.compare(); err != nil {
-		return fmt.Errorf("%v: %w", o, err)
-	}
-	return nil
 }
 
 func (p *play) publish(o op) (real, want any) {
 	p.made++
-	name := fmt.Sprintf("m%d", p.made)
-	size, priority := o[1]%8, o[3]
+	msg := modelMessage{name: fmt.Sprintf("m%d", p.made), size: int64(o[1] % 8), priority: o[3], persistent: o[2]&16 != 0}
 	if o[3] > 8 && o[3] < 200 {
-		priority %= 5
+		msg.priority %= 5
 	}
-	m := message(name, int(size))
-	m.Priority, m.Persistent = priority, o[2]&16 != 0
+	msg.passedOn = o[1] >= 240
+	msg.redelivered = msg.passedOn
+	m := message(msg.name, int(msg.size))
+	m.Redelivered = msg.passedOn
+	m.Priority, m.Persistent = msg.priority, msg.persistent
 	m.Expiration = []int64{-1, -1, -1, 0, 2, 5, 11}[o[2]%7]
+	p.headers(o, m, &msg)
 	var rec *persistence.Record
 	out := p.queue.Publish(m, &rec, &p.fx)
 	if rec != nil {
 		p.fx.Append(rec, nil, 0)
 	}
-	return out, p.model.publish(name, int64(size), priority, m.Expiration, m.Persistent)
+	return out, p.model.publish(msg, m.Expiration)
 }
 
 func (p *play) consume(o op) (real, want any) {
@@ -221,10 +257,10 @@ func (p *play) consume(o op) (real, want any) {
 	name := fmt.Sprintf("c%d", p.made)
 	noAck, exclusive := o[2]%5 == 0, o[2]%7 == 0
 	priority, prefetch := int64(o[3]%3)-1, int(o[3]/3%4)
-	timeout := []time.Duration{-1, -1, -1, 0, 4*time.Millisecond + 211*time.Microsecond}[o[3]/12%5]
+	timeout := []time.Duration{-1, -1, -1, 0, 4*ms + oddOwnTimeout}[o[3]/12%5]
 	a := &actor{&receiver{name: name, noAck: noAck, prefetch: prefetch},
 		&modelConsumer{name: name, noAck: noAck, prefetch: prefetch, exclusive: exclusive, priority: priority, timeout: timeout}}
-	a.real.onTake = func(d Delivery) { p.deliveries = append(p.deliveries, name+" "+show(d)) }
+	a.real.onTake = func(d Delivery) { p.deliveries = append(p.deliveries, name+" "+showAll(d)) }
 	c, err := p.queue.Consume(Spec{Key: Key{Tag: name}, Receiver: a.real, NoAck: noAck,
 		Exclusive: exclusive, Priority: priority, Timeout: timeout, HasTimeout: timeout >= 0})
 	allowed := p.model.consume(a.mod) != nil
@@ -236,30 +272,6 @@ func (p *play) consume(o op) (real, want any) {
 		}
 	}
 	return err == nil, allowed
-}
-
-// policy applies or removes one.
-func (p *play) policy(o op) {
-	def := map[string]any{}
-	x, y := o[1], o[2]
-	for _, entry := range []struct {
-		on    bool
-		key   string
-		value any
-	}{
-		{x&1 == 1, "max-length", int64(o[3] % 9)},
-		{x&6 == 6, "max-length-bytes", int64(o[3])},
-		{x&24 == 24, "message-ttl", int64(o[3] % 7)},
-		{x&96 == 96, "delivery-limit", int64(o[3]%4) - 1},
-		{y&3 == 3, "overflow", []string{"drop-head", "reject-publish", "reject-publish-dlx"}[o[3]%3]},
-		{y&4 == 4, "dead-letter-exchange", "x"},
-	} {
-		if entry.on && y&128 == 0 {
-			def[entry.key] = entry.value
-		}
-	}
-	p.queue.SetPolicy(Applied{Policy: "p", Definition: def}, &p.fx)
-	p.model.policy(def)
 }
 
 func (p *play) consumer(verb string, a *actor) {
@@ -275,7 +287,7 @@ func (p *play) consumer(verb string, a *actor) {
 		a.real.closing, a.mod.closing = true, true
 		p.queue.Requeue(a.real.release(tags), CauseLost, &p.fx)
 		p.queue.Cancel(a.real.consumer, &p.fx)
-		p.model.settle("requeue", a.mod, tags)
+		p.model.settle("requeue", CauseLost, a.mod, tags)
 		p.model.cancel(a.mod)
 	}
 }
@@ -300,15 +312,16 @@ func (p *play) settle(o op, a *actor) {
 		tags = tags[i : i+1]
 	}
 	ids := a.real.release(tags)
+	why := []Cause{CauseNack, CauseNack, CauseReject, CauseRecover}[o[2]/4%4]
 	switch verb {
 	case "ack":
 		p.queue.Ack(ids, &p.fx)
 	case "reject":
 		p.queue.Reject(ids, &p.fx)
 	case "requeue":
-		p.queue.Requeue(ids, CauseNack, &p.fx)
+		p.queue.Requeue(ids, why, &p.fx)
 	}
-	p.model.settle(verb, a.mod, tags)
+	p.model.settle(verb, why, a.mod, tags)
 	parked := a.mod.parked
 	a.mod.parked = false
 	if a.real.unpark() {
@@ -328,7 +341,7 @@ func (p *play) fetch(noAck bool) (real, want any) {
 	}
 	if ok {
 		p.get.real.tags = append(p.get.real.tags, taken{d, !noAck})
-		real = fmt.Sprintf("%s, %d left", show(d), left)
+		real = fmt.Sprintf("%s, %d left", showAll(d), left)
 	}
 	if modelOK {
 		want = fmt.Sprintf("%s, %d left", msg.show(p.model.limits), modelLeft)
@@ -348,50 +361,81 @@ func (p *play) remove(o op) (real, want any) {
 // compare holds everything that shows against the model.
 func (p *play) compare() error {
 	m, stats := p.model, p.queue.Stats()
-	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Consumers: len(m.consumers), Counts: m.counts,
-		PagedOut: stats.PagedOut} // the model knows nothing of it
-	var ready, consumers []string
+	if len(m.hurt) > 0 {
+		m.lose(p.there())
+	}
+	var ready, consumers, present []string
 	for _, msg := range m.ready {
 		ready = append(ready, msg.name)
 	}
 	for _, c := range m.consumers {
 		consumers = append(consumers, c.name)
 	}
-	if !m.closed {
-		want.Unacked, want.UnackedBytes = m.getter.unacked()
-		for _, a := range p.cast {
-			if a != nil {
-				n, bytes := a.mod.unacked()
-				want.Unacked += n
-				want.UnackedBytes += bytes
-			}
-		}
-	}
-	dead, cancelled := p.after.news()
-	var present []string
 	for _, c := range p.queue.Consumers() {
 		present = append(present, c.Key.Tag)
 	}
+	dead, cancelled := p.after.news()
+	held, wait := p.waiting()
 	for _, pair := range []struct {
 		what       string
 		real, want any
 	}{
 		{"closed", isClosed(p.queue), m.closed},
 		{"deliveries", p.deliveries, m.deliveries},
-		{"dead letters", dead, m.dead},
+		{"dead letters", p.inOrder(dead, m.dead), p.inOrder(m.dead, nil)},
+		{"passed on", p.after.passedOn(), m.passed},
 		{"cancelled", cancelled, m.cancelled},
 		{"ready", inLine(p.queue), ready},
+		{"held", held, wait},
 		{"consumers", present, consumers},
-		{"stats", stats, want},
+		{"stats", stats, p.stats(stats)},
 	} {
 		if !reflect.DeepEqual(pair.real, pair.want) {
 			return fmt.Errorf("%s: queue has\n%+v, model\n%+v", pair.what, pair.real, pair.want)
 		}
 	}
-	p.deliveries = nil
-	m.deliveries, m.dead, m.cancelled = nil, nil, nil
+	p.deliveries, p.loose = nil, 0
+	m.deliveries, m.dead, m.cancelled, m.passed = nil, nil, nil, nil
 	if err := p.storage.compare(p.queue, m); err != nil {
 		return err
 	}
 	return invariants(p.queue)
+}
+
+// stats is what Stats should be; the model knows nothing of what is paged out.
+func (p *play) stats(real Stats) Stats {
+	m := p.model
+	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Held: len(m.held), HeldBytes: m.heldBytes(),
+		Consumers: len(m.consumers), Counts: m.counts, PagedOut: real.PagedOut}
+	if m.closed {
+		return want
+	}
+	want.Unacked, want.UnackedBytes = m.getter.unacked()
+	for _, a := range p.cast {
+		if a != nil {
+			n, bytes := a.mod.unacked()
+			want.Unacked += n
+			want.UnackedBytes += bytes
+		}
+	}
+	return want
+}
+
+// inOrder sorts those dead letters that come in any order. Of those that the
+// model says come perhaps again, it leaves that out.
+func (p *play) inOrder(dead, model []string) (sorted []string) {
+	perhaps := map[string]bool{}
+	for _, s := range model {
+		if s, ok := strings.CutSuffix(s, " perhaps"); ok {
+			perhaps[s+" again"] = true
+		}
+	}
+	for _, s := range dead {
+		if perhaps[s] {
+			s = strings.TrimSuffix(s, " again")
+		}
+		sorted = append(sorted, strings.TrimSuffix(s, " perhaps"))
+	}
+	slices.Sort(sorted[:min(p.loose, len(sorted))])
+	return sorted
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // randomProgram makes the program of a seed.
@@ -18,13 +19,18 @@ func randomProgram(seed uint64, steps int) []byte {
 	return program
 }
 
-// shrink leaves out operations for as long as the program still fails.
+// shrinkTime is how long a program that fails is made shorter.
+const shrinkTime = 30 * time.Second
+
+// shrink leaves out operations for as long as the program still fails, and time
+// is left.
 func shrink(t *testing.T, program []byte) []byte {
+	start := time.Now()
 	for n := len(program) / opSize / 2; n > 0; {
 		smaller := false
-		for at := 0; at+n*opSize <= len(program); {
+		for at := 0; at+n*opSize <= len(program) && time.Since(start) < shrinkTime; {
 			try := slices.Delete(slices.Clone(program), at, at+n*opSize)
-			if _, err := runProgram(t, try); err != nil {
+			if _, _, err := runProgram(t, try); err != nil {
 				program, smaller = try, true
 			} else {
 				at += n * opSize
@@ -37,11 +43,18 @@ func shrink(t *testing.T, program []byte) []byte {
 	return program
 }
 
-// fail reports a program that fails, in the shortest form that was found.
-func fail(t *testing.T, program []byte, at int) {
+// fail reports that a program fails, with its shortest form that was found.
+func fail(t *testing.T, program []byte) {
 	t.Helper()
-	program = shrink(t, program[:min(len(program), (at+1)*opSize)])
-	_, err := runProgram(t, program)
+	at, opened, err := runProgram(t, program)
+	t.Logf("operation %d: %v", at, err)
+	program = program[:min(len(program), (at+1)*opSize)]
+	// Most often it is enough to begin with the queue.
+	if _, _, err := runProgram(t, program[opened*opSize:]); err != nil {
+		program = program[opened*opSize:]
+	}
+	program = shrink(t, program)
+	_, _, err = runProgram(t, program)
 	var b strings.Builder
 	for i := 0; i < len(program); i += opSize {
 		fmt.Fprintf(&b, "  %v\n", op(program[i:]))
@@ -49,18 +62,17 @@ func fail(t *testing.T, program []byte, at int) {
 	t.Fatalf("%v\nprogram:\n%sas bytes: %q", err, b.String(), program)
 }
 
-// TestModel plays random programs, the same ones each time.
+// TestModel plays long random programs, the same ones each time.
 func TestModel(t *testing.T) {
-	const steps = 1000
-	seeds := uint64(400)
+	seeds, steps := uint64(8), 100_000
 	if testing.Short() {
-		seeds = 100
+		seeds, steps = 3, 10_000
 	}
 	for seed := range seeds {
 		program := randomProgram(seed, steps)
-		if at, err := runProgram(t, program); err != nil {
-			t.Logf("seed %d, operation %d", seed, at)
-			fail(t, program, at)
+		if _, _, err := runProgram(t, program); err != nil {
+			t.Logf("seed %d: %v", seed, err)
+			fail(t, program)
 		}
 	}
 }
@@ -72,8 +84,8 @@ func FuzzModel(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, program []byte) {
 		program = program[:min(len(program), 400*opSize)]
-		if at, err := runProgram(t, program); err != nil {
-			fail(t, program, at)
+		if _, _, err := runProgram(t, program); err != nil {
+			fail(t, program)
 		}
 	})
 }

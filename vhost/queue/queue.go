@@ -61,10 +61,11 @@ type Queue struct {
 	recovery *recovery // until Recovered
 	// wake runs until something is to be done for what is held, at wakeAt; not
 	// while what was released is carried out.
-	wake      *time.Timer
-	wakeAt    int64
-	releasing bool
-	paging    paging
+	wake       *time.Timer
+	wakeAt     int64
+	releasedAt int64 // when something was, last
+	releasing  bool
+	paging     paging
 }
 
 // New returns an empty queue.

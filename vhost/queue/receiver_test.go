@@ -136,6 +136,15 @@ func show(d Delivery) string {
 	return s
 }
 
+// showAll is show with a mark if it is told how often the message was tried.
+func showAll(d Delivery) string {
+	s := show(d)
+	if d.ShowAttempts {
+		s += "^"
+	}
+	return s
+}
+
 // message makes a transient message that lives for ever. Tests know messages
 // by their routing keys.
 func message(name string, size int) *amqp.Message {
@@ -196,6 +205,30 @@ type aftermath struct {
 	dead, cancelled []string
 	passed          []string // what was held and is due, with the time
 	refuses         bool     // dead letters find no queue
+	detailed        bool     // all of a dead letter is noted, and the times in nanoseconds
+}
+
+// showDead writes a dead letter.
+func (a *aftermath) showDead(d *DeadLetter) string {
+	s := d.Message.RoutingKey + " " + string(d.Reason)
+	if a.detailed {
+		s = fmt.Sprintf("%s to %q %d at %d%s", s, d.Exchange, d.Attempts, time.Now().UnixNano(), again(d.Again))
+	}
+	return s
+}
+
+func (a *aftermath) showDue(d *Due) string {
+	if a.detailed {
+		return fmt.Sprintf("%s at %d%s", d.Message.RoutingKey, time.Now().UnixNano(), again(d.Again))
+	}
+	return fmt.Sprint(d.Message.RoutingKey, " ", time.Now().UnixMilli())
+}
+
+func again(yes bool) string {
+	if yes {
+		return " again"
+	}
+	return ""
 }
 
 func (a *aftermath) carryOut(fx *Effects) {
@@ -203,7 +236,7 @@ func (a *aftermath) carryOut(fx *Effects) {
 	defer a.mu.Unlock()
 	for fx.Pending() {
 		for _, d := range fx.TakeDead() {
-			a.dead = append(a.dead, d.Message.RoutingKey+" "+string(d.Reason))
+			a.dead = append(a.dead, a.showDead(&d))
 			switch {
 			case d.Keep && a.refuses:
 				d.Queue.KeepDead(&d, fx)
@@ -212,7 +245,7 @@ func (a *aftermath) carryOut(fx *Effects) {
 			}
 		}
 		for _, d := range fx.TakeDue() {
-			a.passed = append(a.passed, fmt.Sprint(d.Message.RoutingKey, " ", time.Now().UnixMilli()))
+			a.passed = append(a.passed, a.showDue(&d))
 		}
 		for _, q := range fx.TakeUnused() {
 			q.DeleteUnused(fx)
@@ -227,6 +260,21 @@ func (a *aftermath) carryOut(fx *Effects) {
 		}
 	}
 	fx.WakeAll()
+}
+
+// refuse says whether dead letters find no queue from now on.
+func (a *aftermath) refuse(yes bool) {
+	a.mu.Lock()
+	a.refuses = yes
+	a.mu.Unlock()
+}
+
+// passedOn returns what was passed on since the last call.
+func (a *aftermath) passedOn() (all []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all, a.passed = a.passed, nil
+	return all
 }
 
 // news returns the dead letters and cancelled consumers since the last call.

@@ -240,9 +240,7 @@ func (s *stage) do(words []string) string {
 	case "purge":
 		return fmt.Sprint(s.queue.Purge(&s.fx))
 	case "dead-letters":
-		s.after.mu.Lock()
-		s.after.refuses = args[0] == "refused"
-		s.after.mu.Unlock()
+		s.after.refuse(args[0] == "refused")
 	case "declare":
 		s.queue.Touch()
 	case "restart":

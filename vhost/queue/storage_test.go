@@ -3,7 +3,7 @@ package queue
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
+	"maps"
 	"slices"
 	"testing"
 
@@ -88,7 +88,7 @@ func (s *storage) compare(q *Queue, m *model) error {
 	}
 	var want []uint64
 	if s.id != 0 && !m.closed {
-		all := slices.Clone(m.ready)
+		all := slices.Concat(m.ready, m.held)
 		for _, c := range m.everybody() {
 			all = append(all, c.unackedMessages()...)
 		}
@@ -111,10 +111,50 @@ func (s *storage) compare(q *Queue, m *model) error {
 			spilled++
 		}
 	}
+	if q.core.held != nil {
+		spilled += q.core.held.recorded
+	}
 	if spilled != others {
 		return fmt.Errorf("%d transient places are in the store, want %d", others, spilled)
 	}
+	return s.compareKeys(m)
+}
+
+// compareKeys checks that the keys of a stored queue are in the store.
+func (s *storage) compareKeys(m *model) error {
+	if s.id == 0 || m.closed {
+		return nil
+	}
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	var got []int64
+	for _, id := range slices.Sorted(maps.Keys(s.store.keys)) {
+		got = append(got, s.store.keys[id].Expires)
+	}
+	var want []int64
+	for _, k := range m.keys {
+		want = append(want, k.expires)
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("keys in the store expire at %v, want %v", got, want)
+	}
 	return nil
+}
+
+// recoverKeys gives a queue the keys that it has seen before.
+func (s *storage) recoverKeys(q *Queue) {
+	w := q.Keys()
+	if w == nil {
+		return
+	}
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	for id, d := range s.store.keys {
+		w.Recover(id, d)
+	}
+	for _, id := range w.Recovered() {
+		s.store.changeLocked(persistence.Change{Definition: persistence.Definition{Kind: persistence.KindDuplicate, ID: id}, Delete: true})
+	}
 }
 
 // names returns the messages that the store has of a stored queue, in order.
@@ -152,6 +192,7 @@ func (s *storage) restart(q *Queue, arrange func(*Queue, []persistence.Recovered
 	if arrange != nil {
 		arrange(q, found)
 	}
+	s.recoverKeys(q)
 	for _, r := range found {
 		q.Recover(r)
 	}
@@ -159,21 +200,4 @@ func (s *storage) restart(q *Queue, arrange func(*Queue, []persistence.Recovered
 		panic(err)
 	}
 	return q
-}
-
-// restart begins anew, if that leaves a queue.
-func (p *play) restart(x op) {
-	if p.storage.id == 0 || p.model.closed {
-		return
-	}
-	random := rand.New(rand.NewPCG(uint64(x[1]), 1))
-	p.queue = p.storage.restart(p.queue, func(q *Queue, found []persistence.Recovered) {
-		q.recovery = newRecovery(q.opts.Limits.MaxPriority, 1+int(x[3]%4)*8)
-		for range len(found) * int(x[2]%3) / 4 {
-			i, j := random.IntN(len(found)), random.IntN(len(found))
-			found[i], found[j] = found[j], found[i]
-		}
-	})
-	p.model.restart()
-	p.enter()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
+	"github.com/leveretmq/leveret/vhost/dedup"
 )
 
 // fakeStore is a store that keeps an eye on its caller: each place may be
@@ -27,6 +28,7 @@ type fakeStore struct {
 	elided   int
 	returned map[persistence.Ref]persistence.Note
 	batches  [][2]int // appends and settles of each batch that was written
+	keys     map[uint64]dedup.Definition
 }
 
 // fakeChunk is the places of one batch, in order. It goes with the last of them.
@@ -50,7 +52,8 @@ type fakePlace struct {
 }
 
 func newFakeStore(t testing.TB) *fakeStore {
-	s := &fakeStore{chunks: map[uint64]*fakeChunk{}, returned: map[persistence.Ref]persistence.Note{}}
+	s := &fakeStore{chunks: map[uint64]*fakeChunk{}, returned: map[persistence.Ref]persistence.Note{},
+		keys: map[uint64]dedup.Definition{}}
 	t.Cleanup(func() {
 		for _, f := range s.faults {
 			t.Error(f)
@@ -98,6 +101,9 @@ func (s *fakeStore) write() {
 	for i := range work {
 		s.batches = append(s.batches, [2]int{len(work[i].Appends), len(work[i].Settles)})
 		s.appendLocked(work[i].Appends)
+		for _, c := range work[i].Changes {
+			s.changeLocked(c)
+		}
 	}
 	s.mu.Unlock()
 	for _, b := range work {
@@ -167,6 +173,26 @@ func (s *fakeStore) appendLocked(appends []persistence.Append) {
 	}
 	if c.live > 0 {
 		s.chunks[s.chunk] = c
+	}
+}
+
+// changeLocked keeps the keys of queues that deduplicate, and no other
+// definition.
+func (s *fakeStore) changeLocked(c persistence.Change) {
+	_, there := s.keys[c.ID]
+	switch {
+	case c.Kind != persistence.KindDuplicate:
+	case c.Delete:
+		if !there {
+			s.fault("key %d deleted twice", c.ID)
+		}
+		delete(s.keys, c.ID)
+	default:
+		var d dedup.Definition
+		if err := d.Decode(c.Body); err != nil || there {
+			s.fault("key %d: %v, or there already", c.ID, err)
+		}
+		s.keys[c.ID] = d
 	}
 }
 
@@ -253,6 +279,13 @@ func (s *fakeStore) live(id persistence.QueueID) (seqs []uint64, others int) {
 	}
 	slices.Sort(seqs)
 	return seqs, others
+}
+
+// failReads lets each Read fail from now on, or none.
+func (s *fakeStore) failReads(err error) {
+	s.mu.Lock()
+	s.failing = err
+	s.mu.Unlock()
 }
 
 // setHeld lets batches wait until write, or no more.
