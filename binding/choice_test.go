@@ -78,29 +78,7 @@ func TestChoiceAgainstList(t *testing.T) {
 					Key:         []string{"1", "20", "10000"}[random.IntN(3)],
 					Arguments:   hiddenArgs(random.IntN(2)),
 				}
-				at := slices.IndexFunc(list, func(c Binding[string]) bool {
-					return c.Destination == b.Destination && c.Key == b.Key &&
-						Identity(c.Arguments) == Identity(b.Arguments)
-				})
-				switch random.IntN(8) {
-				case 0:
-					x.RemoveDestination(b.Destination)
-					list = slices.DeleteFunc(list, func(c Binding[string]) bool { return c.Destination == b.Destination })
-				case 1, 2, 3:
-					if got := x.Remove(b.Key, b.Arguments, b.Destination); got != (at >= 0) {
-						t.Fatalf("Remove(%v) = %t, in list at %d", b, got, at)
-					}
-					if at >= 0 {
-						list = slices.Delete(list, at, at+1)
-					}
-				default:
-					if got := mustAdd(t, x.anyIndex, b.Key, b.Arguments, b.Destination); got != (at < 0) {
-						t.Fatalf("Add(%v) = %t, in list at %d", b, got, at)
-					}
-					if at < 0 {
-						list = append(list, b)
-					}
-				}
+				list = churn(t, random, x.anyIndex, list, b)
 				wantChoice(t, x, Hash(random.Uint64()), list)
 			}
 		})

@@ -142,6 +142,38 @@ func TestIndexListsInOrderOfAge(t *testing.T) {
 	}
 }
 
+// churn removes a binding or all to its destination, or adds it, at random, from
+// an index and from a list, and returns the list.
+func churn(t *testing.T, random *rand.Rand, x anyIndex, list []Binding[string], b Binding[string]) []Binding[string] {
+	t.Helper()
+	at := slices.IndexFunc(list, func(c Binding[string]) bool {
+		return c.Destination == b.Destination && c.Key == b.Key &&
+			Identity(c.Arguments) == Identity(b.Arguments)
+	})
+	switch random.IntN(8) {
+	case 0:
+		x.RemoveDestination(b.Destination)
+		list = slices.DeleteFunc(list, func(c Binding[string]) bool {
+			return c.Destination == b.Destination
+		})
+	case 1, 2, 3:
+		if got := x.Remove(b.Key, b.Arguments, b.Destination); got != (at >= 0) {
+			t.Fatalf("Remove(%v) = %t, in list at %d", b, got, at)
+		}
+		if at >= 0 {
+			list = slices.Delete(list, at, at+1)
+		}
+	default:
+		if got := mustAdd(t, x, b.Key, b.Arguments, b.Destination); got != (at < 0) {
+			t.Fatalf("Add(%v) = %t, in list at %d", b, got, at)
+		}
+		if at < 0 {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
 // Random changes against a plain list. The match that subjects offer sees the
 // key "k" only, in all but fanout and headers.
 func TestIndexAgainstList(t *testing.T) {
@@ -155,31 +187,7 @@ func TestIndexAgainstList(t *testing.T) {
 					Key:         []string{"k", "l"}[random.IntN(2)],
 					Arguments:   hiddenArgs(random.IntN(2)),
 				}
-				at := slices.IndexFunc(list, func(c Binding[string]) bool {
-					return c.Destination == b.Destination && c.Key == b.Key &&
-						Identity(c.Arguments) == Identity(b.Arguments)
-				})
-				switch random.IntN(8) {
-				case 0:
-					x.RemoveDestination(b.Destination)
-					list = slices.DeleteFunc(list, func(c Binding[string]) bool {
-						return c.Destination == b.Destination
-					})
-				case 1, 2, 3:
-					if got := x.Remove(b.Key, b.Arguments, b.Destination); got != (at >= 0) {
-						t.Fatalf("Remove(%v) = %t, in list at %d", b, got, at)
-					}
-					if at >= 0 {
-						list = slices.Delete(list, at, at+1)
-					}
-				default:
-					if got := mustAdd(t, x.anyIndex, b.Key, b.Arguments, b.Destination); got != (at < 0) {
-						t.Fatalf("Add(%v) = %t, in list at %d", b, got, at)
-					}
-					if at < 0 {
-						list = append(list, b)
-					}
-				}
+				list = churn(t, random, x.anyIndex, list, b)
 				want := map[string]bool{}
 				for _, b := range list {
 					if b.Key == "k" || name == "fanout" || name == "headers" {

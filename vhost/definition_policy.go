@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost/policy"
 )
 
@@ -40,55 +41,44 @@ const (
 )
 
 func (d *policyDefinition) encode() ([]byte, error) {
-	b := binary.AppendUvarint([]byte{definitionVersion}, d.vhost)
+	b := binary.AppendUvarint([]byte{persistence.BodyVersion}, d.vhost)
 	b = append(b, byte(d.scope))
-	b = appendText(appendText(appendText(b, d.name), d.pattern), d.applyTo)
+	b = persistence.AppendText(b, d.name, d.pattern, d.applyTo)
 	b = binary.AppendVarint(b, d.priority)
-	return seal(appendText(b, d.definition), nil)
+	return seal(persistence.AppendText(b, d.definition), nil)
 }
 
 func (d *policyDefinition) decode(body []byte) error {
-	r := openDefinition(body)
-	d.vhost = r.uvarint()
-	d.scope = policy.Scope(r.below(byte(policy.Operator) + 1))
-	d.name, d.pattern, d.applyTo = r.text(), r.text(), r.text()
-	d.priority = r.varint()
-	d.definition = r.text()
-	return r.end()
+	r := persistence.OpenBody(body)
+	d.vhost = r.Uvarint()
+	d.scope = policy.Scope(scopeBelow(&r, byte(policy.Operator)+1))
+	d.name, d.pattern, d.applyTo = r.Text(), r.Text(), r.Text()
+	d.priority = r.Varint()
+	d.definition = r.Text()
+	return r.End()
 }
 
 func (d *parameterDefinition) encode() ([]byte, error) {
-	b := binary.AppendUvarint([]byte{definitionVersion, byte(d.scope)}, d.vhost)
-	return seal(appendText(appendText(appendText(b, d.component), d.name), d.value), nil)
+	b := binary.AppendUvarint([]byte{persistence.BodyVersion, byte(d.scope)}, d.vhost)
+	return seal(persistence.AppendText(b, d.component, d.name, d.value), nil)
 }
 
 func (d *parameterDefinition) decode(body []byte) error {
-	r := openDefinition(body)
-	d.scope = parameterScope(r.below(byte(parameterScopes)))
-	d.vhost = r.uvarint()
-	d.component, d.name, d.value = r.text(), r.text(), r.text()
-	return r.end()
+	r := persistence.OpenBody(body)
+	d.scope = parameterScope(scopeBelow(&r, byte(parameterScopes)))
+	d.vhost = r.Uvarint()
+	d.component, d.name, d.value = r.Text(), r.Text(), r.Text()
+	return r.End()
 }
 
-// below reads an octet that must be less than a bound.
-func (r *definitionReader) below(bound byte) byte {
-	b := r.octet()
-	if r.err == nil && b >= bound {
-		r.fail(fmt.Errorf("it has the scope %d, and this program knows those below %d", b, bound))
+// scopeBelow reads the number of a scope, which must be less than a bound.
+func scopeBelow(r *persistence.BodyReader, bound byte) byte {
+	b := r.Octet()
+	if !r.Failed() && b >= bound {
+		r.Fail(fmt.Errorf("it has the scope %d, and this program knows those below %d", b, bound))
 		return 0
 	}
 	return b
-}
-
-// varint reads a number that may be negative.
-func (r *definitionReader) varint() int64 {
-	n, size := binary.Varint(r.p)
-	if size <= 0 {
-		r.fail(errShort)
-		return 0
-	}
-	r.p = r.p[size:]
-	return n
 }
 
 // decodeJSON decodes one value with its numbers as they are.

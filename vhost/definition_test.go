@@ -38,25 +38,33 @@ func someDefinitions() map[string]codec {
 	}
 }
 
+// keepsAll checks that a definition comes back as it was, and only whole. It
+// returns the body and what makes another of its type.
+func keepsAll(t *testing.T, name string, d codec) (body []byte, fresh func() codec) {
+	t.Helper()
+	body, err := d.encode()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	fresh = func() codec { return reflect.New(reflect.TypeOf(d).Elem()).Interface().(codec) }
+	back := fresh()
+	if err := back.decode(body); err != nil || !reflect.DeepEqual(back, d) {
+		t.Errorf("%s: %+v came back as %+v, %v", name, d, back, err)
+	}
+	for n := range body {
+		if err := fresh().decode(body[:n]); err == nil {
+			t.Errorf("%s: %d of %d bytes are accepted", name, n, len(body))
+		}
+	}
+	if err := fresh().decode(append(bytes.Clone(body), 0)); err == nil {
+		t.Errorf("%s: a byte too many is accepted", name)
+	}
+	return body, fresh
+}
+
 func TestDefinitionsKeepAll(t *testing.T) {
 	for name, d := range someDefinitions() {
-		body, err := d.encode()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		fresh := func() codec { return reflect.New(reflect.TypeOf(d).Elem()).Interface().(codec) }
-		back := fresh()
-		if err := back.decode(body); err != nil || !reflect.DeepEqual(back, d) {
-			t.Errorf("%s: %+v came back as %+v, %v", name, d, back, err)
-		}
-		for n := range body {
-			if err := fresh().decode(body[:n]); err == nil {
-				t.Errorf("%s: %d of %d bytes are accepted", name, n, len(body))
-			}
-		}
-		if err := fresh().decode(append(bytes.Clone(body), 0)); err == nil {
-			t.Errorf("%s: a byte too many is accepted", name)
-		}
+		body, fresh := keepsAll(t, name, d)
 		newer := bytes.Clone(body)
 		newer[0]++
 		if err := fresh().decode(newer); err == nil || err.Error() != "its version is 2, and this program knows 1" {
@@ -71,7 +79,7 @@ func TestDefinitionsKeepAll(t *testing.T) {
 
 func TestDefinitionsAreBounded(t *testing.T) {
 	f := openStored(t)
-	big := args("x-big", strings.Repeat("a", maxDefinition))
+	big := args("x-big", strings.Repeat("a", persistence.MaxBody))
 	_, err := f.DeclareQueue(QueueDeclare{Name: "q", Durable: true, Arguments: big}, me)
 	f.wantError("queue", err, amqp.CodePreconditionFailed, "the definition takes 1048596 bytes, and the limit is 1048576")
 	if f.hasQueue("q") {

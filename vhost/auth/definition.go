@@ -2,17 +2,10 @@ package auth
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
+	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost/policy"
-)
-
-const (
-	// definitionVersion is the first byte of each definition's body.
-	definitionVersion = 1
-	// maxDefinition is the longest body that a store takes.
-	maxDefinition = 1 << 20
 )
 
 // userDefinition is a user.
@@ -32,124 +25,55 @@ type permissionDefinition struct {
 }
 
 func (d *userDefinition) encode() ([]byte, error) {
-	b := appendTexts([]byte{definitionVersion}, d.name, d.algorithm, d.salted)
-	return seal(appendTexts(binary.AppendUvarint(b, uint64(len(d.tags))), d.tags...))
+	b := persistence.AppendText([]byte{persistence.BodyVersion}, d.name, d.algorithm, d.salted)
+	return seal(persistence.AppendText(binary.AppendUvarint(b, uint64(len(d.tags))), d.tags...))
 }
 
 func (d *userDefinition) decode(body []byte) error {
-	r := openDefinition(body)
-	d.name, d.algorithm, d.salted = r.text(), r.text(), r.text()
-	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-		d.tags = append(d.tags, r.text())
+	r := persistence.OpenBody(body)
+	d.name, d.algorithm, d.salted = r.Text(), r.Text(), r.Text()
+	for n := r.Uvarint(); n > 0 && !r.Failed(); n-- {
+		d.tags = append(d.tags, r.Text())
 	}
-	return r.end()
+	return r.End()
 }
 
 func (d *permissionDefinition) encode() ([]byte, error) {
-	b := []byte{definitionVersion, 0}
+	b := []byte{persistence.BodyVersion, 0}
 	if d.ofTopic {
 		b[1] = 1
 	}
 	b = binary.AppendUvarint(binary.AppendUvarint(b, d.user), d.vhost)
 	if d.ofTopic {
-		return seal(appendTexts(b, d.exchange, d.write, d.read))
+		return seal(persistence.AppendText(b, d.exchange, d.write, d.read))
 	}
-	return seal(appendTexts(b, d.configure, d.write, d.read))
+	return seal(persistence.AppendText(b, d.configure, d.write, d.read))
 }
 
 func (d *permissionDefinition) decode(body []byte) error {
-	r := openDefinition(body)
-	switch sort := r.octet(); sort {
+	r := persistence.OpenBody(body)
+	switch sort := r.Octet(); sort {
 	case 0, 1:
 		d.ofTopic = sort == 1
 	default:
-		r.fail(fmt.Errorf("it is of sort %d, and this program knows 0 and 1", sort))
+		r.Fail(fmt.Errorf("it is of sort %d, and this program knows 0 and 1", sort))
 	}
-	d.user, d.vhost = r.uvarint(), r.uvarint()
+	d.user, d.vhost = r.Uvarint(), r.Uvarint()
 	if d.ofTopic {
-		d.exchange = r.text()
+		d.exchange = r.Text()
 	} else {
-		d.configure = r.text()
+		d.configure = r.Text()
 	}
-	d.write, d.read = r.text(), r.text()
-	return r.end()
-}
-
-func appendTexts(b []byte, texts ...string) []byte {
-	for _, s := range texts {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	return b
+	d.write, d.read = r.Text(), r.Text()
+	return r.End()
 }
 
 // seal is the last step of an encoding.
 func seal(body []byte) ([]byte, error) {
-	if len(body) > maxDefinition {
-		return nil, policy.Refusef("the definition takes %d bytes, and the limit is %d", len(body), maxDefinition)
+	if len(body) > persistence.MaxBody {
+		return nil, policy.Refusef("the definition takes %d bytes, and the limit is %d", len(body), persistence.MaxBody)
 	}
 	return body, nil
-}
-
-// reader takes fields off the front of a body; after a failure all are zero.
-type reader struct {
-	p   []byte
-	err error
-}
-
-var errShort = errors.New("it is cut short")
-
-func openDefinition(body []byte) reader {
-	r := reader{p: body}
-	if v := r.octet(); r.err == nil && v != definitionVersion {
-		r.fail(fmt.Errorf("its version is %d, and this program knows %d", v, definitionVersion))
-	}
-	return r
-}
-
-// fail keeps the first error, and leaves nothing to be read.
-func (r *reader) fail(err error) {
-	if r.err == nil {
-		r.err, r.p = err, nil
-	}
-}
-
-func (r *reader) octet() byte {
-	if len(r.p) == 0 {
-		r.fail(errShort)
-		return 0
-	}
-	b := r.p[0]
-	r.p = r.p[1:]
-	return b
-}
-
-func (r *reader) uvarint() uint64 {
-	n, size := binary.Uvarint(r.p)
-	if size <= 0 {
-		r.fail(errShort)
-		return 0
-	}
-	r.p = r.p[size:]
-	return n
-}
-
-func (r *reader) text() string {
-	n := r.uvarint()
-	if n > uint64(len(r.p)) {
-		r.fail(errShort)
-		return ""
-	}
-	s := string(r.p[:n])
-	r.p = r.p[n:]
-	return s
-}
-
-// end returns what went wrong, if anything did.
-func (r *reader) end() error {
-	if r.err == nil && len(r.p) > 0 {
-		r.fail(fmt.Errorf("%d bytes are left over", len(r.p)))
-	}
-	return r.err
 }
 
 // hash returns the hash of a definition's password.

@@ -3,15 +3,10 @@ package dedup
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/leveretmq/leveret/persistence"
 )
-
-// definitionVersion is the first byte of a definition's body.
-const definitionVersion = 1
 
 // Definition is a key as it is in the store: a definition of KindDuplicate.
 type Definition struct {
@@ -28,7 +23,7 @@ type Definition struct {
 // as varints, and the key.
 func (d *Definition) Encode() []byte {
 	b := make([]byte, 1, 1+3*binary.MaxVarintLen64+len(d.Key))
-	b[0] = definitionVersion
+	b[0] = persistence.BodyVersion
 	b = binary.AppendUvarint(b, d.Owner)
 	b = binary.AppendUvarint(b, d.Order)
 	b = binary.AppendVarint(b, d.Expires)
@@ -37,28 +32,10 @@ func (d *Definition) Encode() []byte {
 
 // Decode reads what Encode wrote.
 func (d *Definition) Decode(body []byte) error {
-	if len(body) == 0 {
-		return errors.New("it is empty")
-	}
-	if body[0] != definitionVersion {
-		return fmt.Errorf("its version is %d, and this program knows %d", body[0], definitionVersion)
-	}
-	b := body[1:]
-	var n int
-	for _, field := range []*uint64{&d.Owner, &d.Order} {
-		if *field, n = binary.Uvarint(b); n <= 0 {
-			return errors.New("it is cut short")
-		}
-		b = b[n:]
-	}
-	if d.Expires, n = binary.Varint(b); n <= 0 || len(b) < n+len(d.Key) {
-		return errors.New("it is cut short")
-	}
-	if extra := len(b) - n - len(d.Key); extra > 0 {
-		return fmt.Errorf("%d bytes are left over", extra)
-	}
-	copy(d.Key[:], b[n:])
-	return nil
+	r := persistence.OpenBody(body)
+	d.Owner, d.Order, d.Expires = r.Uvarint(), r.Uvarint(), r.Varint()
+	copy(d.Key[:], r.Bytes(uint64(len(d.Key))))
+	return r.End()
 }
 
 // Recover gives a window a key that was found at start, in any order, before

@@ -39,7 +39,7 @@ func TestDefinition(t *testing.T) {
 func FuzzDefinition(f *testing.F) {
 	f.Add((&Definition{1, 2, 3, subject("k").Key}).Encode())
 	f.Add([]byte{})
-	f.Add([]byte{definitionVersion, 0x80, 0x00, 0x01})
+	f.Add([]byte{persistence.BodyVersion, 0x80, 0x00, 0x01})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var d, again Definition
 		if d.Decode(body) != nil {
