@@ -11,7 +11,7 @@ import (
 // What is deleted is deleted once more while its value is there, and a chunk
 // that came back is; what lives stays.
 func TestDeleteAgain(t *testing.T) {
-	s := open(t, t.TempDir(), Options{limits: limits{settleDelay: 1}})
+	s := open(t, t.TempDir(), Options{Sync: Interval, limits: limits{settleDelay: 1}})
 	q := benchQueue(t, s)
 	place := func(seq uint64) *persistence.Record {
 		r := persistence.NewRecord(benchMessage(1, 5000))

@@ -147,17 +147,17 @@ func (e *examination) open(dir string) error {
 		return err
 	}
 	log := &logger{log: &nop}
-	options := o.database(dir, log)
-	e.Replayed = e.Sizes.Logs.Count > 0
-	if e.Replayed {
+	options := o.database(dir, log).WithReadOnly(true)
+	if e.Replayed = e.Sizes.Logs.Count > 0; e.Replayed {
 		if err := removeEmptyLogs(dir, &nop); err != nil {
 			return err
 		}
-		options = options.WithNumCompactors(0)
-	} else {
-		options = options.WithReadOnly(true)
+		options = options.WithReadOnly(false).WithNumCompactors(0)
 	}
 	e.db, err = guardedOpen(options)
+	if err == nil {
+		err = e.replayFront(dir, o, log)
+	}
 	switch {
 	case err == nil:
 	case isLocked(err):

@@ -7,7 +7,7 @@ import (
 )
 
 // commit does the operations, all or none, and syncs them unless the mode is
-// Never.
+// Never. In the mode Always what is little goes by way of the front log.
 //
 // What Badger takes in one transaction is limited, and so is what may come into
 // one file of its value log without its being mapped anew under the eyes of
@@ -16,6 +16,12 @@ import (
 // still too much goes by way of the journal.
 func (s *Store) commit(o *operations) error {
 	if err := s.faulty("commit"); err != nil {
+		return err
+	}
+	if s.front.takes(o) {
+		return s.commitInFront(o)
+	}
+	if err := s.drain(); err != nil {
 		return err
 	}
 	if s.fits(o) {
@@ -28,6 +34,15 @@ func (s *Store) commit(o *operations) error {
 		return s.transact(o.list)
 	}
 	return s.commitByJournal(o)
+}
+
+// commitInFront writes the operations to the front log.
+func (s *Store) commitInFront(o *operations) error {
+	if err := s.faulty("front"); err != nil {
+		return err
+	}
+	s.syncs.Add(1)
+	return s.front.write(s.counts.front, o.list)
 }
 
 // faulty returns what tests have a step fail with.

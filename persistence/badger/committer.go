@@ -8,18 +8,26 @@ type counts struct {
 	nextChunk, chunks    uint64 // nextChunk and nextSettles were used last
 	nextSettles, settles uint64
 	definitions          uint64
+	front                uint64 // groups so far: up to this one the database has all
 }
 
 // setCounts writes the counts.
 func (s *Store) setCounts(g *group) {
 	s.counts.definitions = uint64(len(s.definitions))
+	s.counts.front++
 	key := key1(keyCounts)
 	c := &s.counts
-	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions))
+	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions, c.front))
 }
 
+// read reads the counts; before format 3 there was no front log.
 func (c *counts) read(key, value []byte) error {
-	return unsealNumbers(key, value, &c.nextChunk, &c.chunks, &c.nextSettles, &c.settles, &c.definitions)
+	old := []*uint64{&c.nextChunk, &c.chunks, &c.nextSettles, &c.settles, &c.definitions}
+	if unsealNumbers(key, value, append(old, &c.front)...) == nil {
+		return nil
+	}
+	c.front = 0
+	return unsealNumbers(key, value, old...)
 }
 
 // difference is a count that is not as it should be, and what that means.
@@ -66,11 +74,23 @@ func (s *Store) commitGroups() {
 		wait, stop := s.nextGroup(g)
 		switch {
 		case stop:
+			if s.failureOf() == nil {
+				s.drainOrFail()
+			}
 			return
 		case wait == 0:
 			s.writeGroup(g)
 			g.reset()
+			if s.front.wait() == 0 {
+				s.drainOrFail()
+			}
 			continue
+		}
+		if until := s.front.wait(); until == 0 {
+			s.drainOrFail()
+			continue
+		} else if until > 0 {
+			wait = min(wait, until)
 		}
 		timer.Reset(wait)
 		select {
@@ -160,6 +180,13 @@ func (s *Store) writeGroup(g *group) {
 	s.room.Broadcast()
 	s.mu.Unlock()
 	s.numbers = tell(g.told, err, s.numbers)
+}
+
+// drainOrFail brings the database up to the front log.
+func (s *Store) drainOrFail() {
+	if err := s.drain(); err != nil {
+		s.fail(err)
+	}
 }
 
 // fail stops the store for good.

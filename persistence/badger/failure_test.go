@@ -47,7 +47,7 @@ func TestFailingSteps(t *testing.T) {
 	for _, c := range []struct {
 		step string
 		mode Sync
-	}{{"commit", Always}, {"commit", Interval}, {"commit", Never}, {"transact", Always}, {"transact", Interval}} {
+	}{{"commit", Always}, {"commit", Interval}, {"commit", Never}, {"front", Always}, {"transact", Interval}} {
 		s := open(t, t.TempDir(), Options{Sync: c.mode})
 		q := benchQueue(t, s)
 		if err := appendOne(s, q, 1).Await(); err != nil {
@@ -71,7 +71,7 @@ func TestFailingSteps(t *testing.T) {
 // TestLoggedSyncFailures: of its value log Badger only logs that a sync failed.
 func TestLoggedSyncFailures(t *testing.T) {
 	// While a group is written, Badger logs before the commit ends.
-	s := open(t, t.TempDir(), Options{})
+	s := open(t, t.TempDir(), Options{Sync: Interval})
 	q := benchQueue(t, s)
 	f := func(step string) error {
 		if step == "transact" {

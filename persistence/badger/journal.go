@@ -70,17 +70,21 @@ func journalPieces(list []operation) (pieces []operation) {
 		if value == nil {
 			value = unsealed(nil)
 		}
-		value = binary.AppendUvarint(value, uint64(len(op.key)))
-		value = append(value, op.key...)
-		if op.value == nil {
-			value = append(value, 0)
-			continue
-		}
-		value = binary.AppendUvarint(value, uint64(len(op.value)+1))
-		value = append(value, op.value...)
+		value = appendOperation(value, op)
 	}
 	end()
 	return pieces
+}
+
+// appendOperation appends an operation as decodeJournal reads it.
+func appendOperation(b []byte, op operation) []byte {
+	b = binary.AppendUvarint(b, uint64(len(op.key)))
+	b = append(b, op.key...)
+	if op.value == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(op.value)+1))
+	return append(b, op.value...)
 }
 
 // decodeJournal appends the operations of a piece to list. They share memory

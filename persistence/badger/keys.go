@@ -10,9 +10,10 @@ import (
 )
 
 // formatVersion is the version of all that this file describes. Version 1 had
-// no due times, and no places of exchanges; what it wrote is read as it is, and
-// noted as version 2 by the next start, so that version 1 leaves it alone.
-const formatVersion = 2
+// no due times, and no places of exchanges, version 2 no front log; what they wrote
+// is read as it is, and noted as version 3 by the next start, so that older versions
+// leave it alone.
+const formatVersion = 3
 
 // valueVersion is the first byte of values.
 const valueVersion = 1

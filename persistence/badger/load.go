@@ -19,6 +19,9 @@ func (s *Store) load() error {
 	if err := s.recoverJournal(); err != nil {
 		return err
 	}
+	if err := s.recoverFront(); err != nil {
+		return err
+	}
 	var want counts
 	counted, err := s.readNumbers(&want)
 	if err != nil {
@@ -53,6 +56,7 @@ func (s *Store) load() error {
 	}
 	s.counts.nextChunk = max(s.counts.nextChunk, want.nextChunk)
 	s.counts.nextSettles = max(s.counts.nextSettles, want.nextSettles)
+	s.counts.front = want.front
 	return nil
 }
 

@@ -41,6 +41,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, opts: o, limits: o.limits, logger: &logger{log: o.Log},
 		wake: make(chan struct{}, 1), committed: make(chan struct{}), failed: make(chan struct{}),
+		front:       newFront(o.limits.frontWindow),
 		definitions: make(map[definitionID]struct{}),
 		owners:      make(map[persistence.QueueID]struct{}),
 	}
@@ -51,8 +52,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if s.db, err = openDatabase(dir, o, s.logger); err != nil {
 		return nil, err
 	}
-	s.txnSize = cmp.Or(o.limits.txnSize, int(s.db.MaxBatchSize()*3/4))
-	s.txnCount = cmp.Or(o.limits.txnCount, int(s.db.MaxBatchCount()*3/4))
+	s.limitTransactions()
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("the store %s: %w", dir, err), s.db.Close())
 	}
@@ -63,6 +63,11 @@ func Open(dir string, o Options) (*Store, error) {
 	if _, err := s.deleteAgain(); err != nil {
 		return nil, errors.Join(fmt.Errorf("the store %s: %w", dir, err), s.db.Close())
 	}
+	if o.Sync == Always {
+		if err := s.front.open(dir); err != nil {
+			return nil, errors.Join(fmt.Errorf("the store %s: front log: %w", dir, err), s.db.Close())
+		}
+	}
 	s.reclaimer.measure()
 	o.Log.Info().Int64("chunks", s.table.chunks.Load()).Int64("places", s.table.places.Load()).
 		Int64("bytes", s.table.live.Load()).Int("definitions", len(s.definitions)).
@@ -71,6 +76,12 @@ func Open(dir string, o Options) (*Store, error) {
 	go s.reclaimer.run()
 	s.reclaimer.start()
 	return s, nil
+}
+
+// limitTransactions finds out what goes into a transaction.
+func (s *Store) limitTransactions() {
+	s.txnSize = cmp.Or(s.limits.txnSize, int(s.db.MaxBatchSize()*3/4))
+	s.txnCount = cmp.Or(s.limits.txnCount, int(s.db.MaxBatchCount()*3/4))
 }
 
 // collectWaste has all of the value log looked at if far too much of it is

@@ -24,7 +24,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(dir, Options{})
-	if !errors.Is(err, ErrNewer) || err.Error() != "the store "+dir+": written by a newer version of Leveret: it has format 3, and this one knows up to 2" {
+	if !errors.Is(err, ErrNewer) || err.Error() != "the store "+dir+": written by a newer version of Leveret: it has format 4, and this one knows up to 3" {
 		t.Errorf("Open of a newer format: %v", err)
 	}
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrNewer) {

@@ -1,6 +1,10 @@
 package badger
 
-import "github.com/dgraph-io/badger/v4"
+import (
+	"encoding/binary"
+
+	"github.com/dgraph-io/badger/v4"
+)
 
 // operation sets a key, or deletes it if value is nil.
 type operation struct{ key, value []byte }
@@ -12,11 +16,13 @@ type operations struct {
 	// log
 	size, logged int
 	threshold    int // from which on values go to the value log
+	// ahead: some of the group is in the database already.
+	ahead bool
 }
 
 func (o *operations) reset() {
 	clear(o.list)
-	o.list, o.size, o.logged = o.list[:0], 0, 0
+	o.list, o.size, o.logged, o.ahead = o.list[:0], 0, 0, false
 }
 
 // set sets a key. Neither slice may change before the commit has ended.
@@ -36,7 +42,7 @@ func (o *operations) delete(key []byte) {
 // takeMessages takes the values of chunks out and returns them.
 func (o *operations) takeMessages() (messages []operation) {
 	all := o.list
-	*o = operations{threshold: o.threshold}
+	*o = operations{threshold: o.threshold, ahead: true}
 	for _, op := range all {
 		if op.value != nil && op.key[0] == keyChunk {
 			messages = append(messages, op)
@@ -56,6 +62,15 @@ func (o *operations) sizeOf(op operation) (size, logged int) {
 		return len(op.key) + len(op.value) + head, 0
 	}
 	return len(op.key) + 12 + head, len(op.key) + len(op.value) + 32
+}
+
+// encoded returns how long the operations are at most where they are written down.
+func (o *operations) encoded() (n int) {
+	const head = 2 * binary.MaxVarintLen32
+	for _, op := range o.list {
+		n += len(op.key) + len(op.value) + head
+	}
+	return n
 }
 
 func (op operation) apply(txn *badger.Txn) error {

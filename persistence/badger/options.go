@@ -82,6 +82,8 @@ type limits struct {
 	txnValues, txnSize, txnCount int
 	// Badger's own.
 	memTable, valueLogFile, valueThreshold int64
+	// frontWindow is how long what is in the front log waits for the database.
+	frontWindow time.Duration
 	// indexCache is how many places of decoded indexes are kept.
 	indexCache int
 }
@@ -107,6 +109,9 @@ func (l limits) withDefaults() limits {
 	set(&l.partBytes, 8<<20)
 	if l.settleDelay == 0 {
 		l.settleDelay = 100 * time.Millisecond
+	}
+	if l.frontWindow == 0 {
+		l.frontWindow = 200 * time.Millisecond
 	}
 	set(&l.settleBytes, 64<<10)
 	set(&l.settleValue, 64<<10)

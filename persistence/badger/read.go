@@ -208,19 +208,25 @@ func (s *Store) indexFor(id uint64, n int, places uint32) (x *index, release fun
 
 // decodeIndex reads the index of a chunk into x.
 func (s *Store) decodeIndex(id uint64, x *index) error {
+	key := keyN(keyIndex, id)
+	decode := func(value []byte) error {
+		p, err := unseal(key, value)
+		if err != nil {
+			return err
+		}
+		return x.decode(p)
+	}
+	if value, known := s.front.find(key); value != nil {
+		return decode(value)
+	} else if known {
+		return fmt.Errorf("index: %w", badger.ErrKeyNotFound)
+	}
 	err := s.db.View(func(txn *badger.Txn) error {
-		key := keyN(keyIndex, id)
 		item, err := txn.Get(key)
 		if err != nil {
 			return err
 		}
-		return item.Value(func(value []byte) error {
-			p, err := unseal(key, value)
-			if err != nil {
-				return err
-			}
-			return x.decode(p)
-		})
+		return item.Value(decode)
 	})
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
@@ -231,18 +237,24 @@ func (s *Store) decodeIndex(id uint64, x *index) error {
 // readChunk calls use with all messages of a chunk, which are good until it
 // returns. It must be quick: the file is locked meanwhile.
 func (s *Store) readChunk(id uint64, x *index, use func(data []byte) error) error {
+	if value, _ := s.front.find(partKey(id, 0)); value != nil && x.parts == 1 {
+		return usePart(value, func(data []byte) error { return useWhole(data, x.indexHeader, use) })
+	}
 	return readChunk(s.db, id, x.indexHeader, use)
+}
+
+// useWhole calls use with what is all of a chunk, if it is.
+func useWhole(data []byte, h indexHeader, use func(data []byte) error) error {
+	if uint64(len(data)) != h.bytes {
+		return fmt.Errorf("%w: %d bytes of messages, and %d are in the index", errValue, len(data), h.bytes)
+	}
+	return use(data)
 }
 
 func readChunk(db *badger.DB, id uint64, h indexHeader, use func(data []byte) error) error {
 	return db.View(func(txn *badger.Txn) error {
 		if h.parts == 1 {
-			return readPart(txn, id, 0, func(data []byte) error {
-				if uint64(len(data)) != h.bytes {
-					return fmt.Errorf("%w: %d bytes of messages, and %d are in the index", errValue, len(data), h.bytes)
-				}
-				return use(data)
-			})
+			return readPart(txn, id, 0, func(data []byte) error { return useWhole(data, h, use) })
 		}
 		var all []byte
 		for part := range h.parts {
@@ -274,15 +286,18 @@ func readPart(txn *badger.Txn, id uint64, part int, use func(data []byte) error)
 	if err != nil {
 		return err
 	}
-	return item.Value(func(value []byte) error {
-		switch {
-		case len(value) == 0:
-			return fmt.Errorf("%w: it cannot be read", errValue)
-		case value[0] != valueVersion:
-			return fmt.Errorf("%w: version %d", errValue, value[0])
-		}
-		return use(value[1:])
-	})
+	return item.Value(func(value []byte) error { return usePart(value, use) })
+}
+
+// usePart calls use with what is in one value of a chunk.
+func usePart(value []byte, use func(data []byte) error) error {
+	switch {
+	case len(value) == 0:
+		return fmt.Errorf("%w: it cannot be read", errValue)
+	case value[0] != valueVersion:
+		return fmt.Errorf("%w: version %d", errValue, value[0])
+	}
+	return use(value[1:])
 }
 
 // decodeRecord returns the message of a record.

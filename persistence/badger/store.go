@@ -29,6 +29,7 @@ type Store struct {
 	failed    chan struct{}
 
 	gate    gate // around the use of db by others than the committer
+	front   *front
 	table   table
 	cache   indexCache
 	indexes sync.Pool // of *index, for those that are not kept
@@ -135,6 +136,9 @@ func (s *Store) Close() error {
 	s.gate.close()
 	err := s.failureOf()
 	if e := s.db.Close(); e != nil && err == nil {
+		err = fmt.Errorf("closing the store: %w", e)
+	}
+	if e := s.front.close(); e != nil && err == nil {
 		err = fmt.Errorf("closing the store: %w", e)
 	}
 	return err
