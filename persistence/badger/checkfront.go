@@ -9,11 +9,14 @@ func (e *examination) replayFront(dir string, o Options, log *logger) error {
 	if eachValue(e.db, keyCounts, last.read) != nil {
 		return nil // compare says so
 	}
-	found, err := readFront(dir, last.front)
+	found, err := readFront(dir, &last)
 	if err != nil {
 		return err
 	}
 	e.Torn += found.torn
+	if found.cut && e.Replayed {
+		e.damage("%s: it was cut, and what was written last may be missing", frontFile)
+	}
 	if found.missing > 0 {
 		e.damage("%s: %d groups are missing, and with them messages", frontFile, found.missing)
 	}

@@ -18,7 +18,7 @@ func (s *Store) commit(o *operations) error {
 	if err := s.faulty("commit"); err != nil {
 		return err
 	}
-	if s.front.takes(o) {
+	if o.inFront {
 		return s.commitInFront(o)
 	}
 	if err := s.drain(); err != nil {

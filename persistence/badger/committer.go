@@ -9,24 +9,28 @@ type counts struct {
 	nextSettles, settles uint64
 	definitions          uint64
 	front                uint64 // groups so far: up to this one the database has all
+	fronted              uint64 // the last of them that went by way of the front log
 }
 
 // setCounts writes the counts.
 func (s *Store) setCounts(g *group) {
 	s.counts.definitions = uint64(len(s.definitions))
 	s.counts.front++
+	if g.ops.inFront = s.front.takes(&g.ops); g.ops.inFront {
+		s.counts.fronted = s.counts.front
+	}
 	key := key1(keyCounts)
 	c := &s.counts
-	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions, c.front))
+	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions, c.front, c.fronted))
 }
 
 // read reads the counts; before format 3 there was no front log.
 func (c *counts) read(key, value []byte) error {
 	old := []*uint64{&c.nextChunk, &c.chunks, &c.nextSettles, &c.settles, &c.definitions}
-	if unsealNumbers(key, value, append(old, &c.front)...) == nil {
+	if unsealNumbers(key, value, append(old, &c.front, &c.fronted)...) == nil {
 		return nil
 	}
-	c.front = 0
+	c.front, c.fronted = 0, 0
 	return unsealNumbers(key, value, old...)
 }
 

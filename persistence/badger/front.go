@@ -91,9 +91,13 @@ func (f *front) close() error {
 	return f.file.Close()
 }
 
+// frontRoom is what a record has room for besides the operations of a group: its
+// head, and the counts.
+const frontRoom = 128
+
 // takes reports whether a group goes by way of the log.
 func (f *front) takes(o *operations) bool {
-	return f.file != nil && !o.ahead && frontHead+o.encoded() <= frontMost
+	return f.file != nil && !o.ahead && frontRoom+o.encoded() <= frontMost
 }
 
 // write writes a group and syncs it. number is one more than that of the last group.

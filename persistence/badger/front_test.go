@@ -191,8 +191,10 @@ func TestFrontLogDamaged(t *testing.T) {
 	}{
 		{"whole", func(log []byte) []byte { return log }, []uint64{1, 2, 3, 4, 5}, false, false},
 		{"last torn", func(log []byte) []byte { log[5*frontBlock+60] ^= 1; return log }, []uint64{1, 2, 3, 4}, false, true},
-		{"last cut", func(log []byte) []byte { return log[:5*frontBlock+60] }, []uint64{1, 2, 3, 4}, false, true},
+		{"last cut", func(log []byte) []byte { return log[:5*frontBlock+60] }, []uint64{1, 2, 3, 4}, true, true},
 		{"length of the last", func(log []byte) []byte { log[5*frontBlock+7] = 0xff; return log }, []uint64{1, 2, 3, 4}, false, true},
+		{"cut off", func(log []byte) []byte { return log[:5*frontBlock] }, []uint64{1, 2, 3, 4}, true, false},
+		{"emptied", func(log []byte) []byte { return nil }, nil, false, false},
 		{"one between", func(log []byte) []byte { log[3*frontBlock+60] ^= 1; return log }, []uint64{1, 2, 4, 5}, true, false},
 		{"its number", func(log []byte) []byte { log[3*frontBlock+9] ^= 1; return log }, []uint64{1, 2, 4, 5}, true, false},
 	} {

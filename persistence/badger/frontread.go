@@ -63,19 +63,22 @@ type frontState struct {
 	// being written when all ended, or is damaged.
 	missing uint64
 	torn    int64 // bytes
+	// cut: records at the end may be missing without a trace.
+	cut bool
 }
 
-// readFront reads what comes after the record with a number. A log that is not there is
-// empty.
-func readFront(dir string, after uint64) (frontState, error) {
+// readFront reads what comes after what the database has by its counts. A log that is
+// not there is empty. It is cut if it has not even the last record that the database
+// has, or another length than it was given.
+func readFront(dir string, has *counts) (frontState, error) {
 	data, err := os.ReadFile(filepath.Join(dir, frontFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return frontState{}, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return frontState{}, err
 	}
-	return parseFront(data, after), nil
+	s := parseFront(data, has.front)
+	s.cut = len(data)%frontPiece != 0 || has.fronted > 0 && len(s.records) == 0 && s.torn == 0 &&
+		len(parseFront(data, has.fronted-1).records) == 0
+	return s, nil
 }
 
 // parseFront is readFront of the bytes. It looks at each block, because what is written
@@ -135,13 +138,17 @@ func (s *Store) recoverFront() error {
 		s.damaged.Add(1)
 		return nil
 	}
-	found, err := readFront(s.dir, last.front)
+	found, err := readFront(s.dir, &last)
 	if err != nil {
 		return fmt.Errorf("front log: %w", err)
 	}
 	if found.missing > 0 {
 		s.damaged.Add(found.missing)
 		s.opts.Log.Error().Uint64("groups", found.missing).Msg("the front log is damaged: messages are missing")
+	}
+	if found.cut && s.killed {
+		s.damaged.Add(1)
+		s.opts.Log.Error().Msg("the front log was cut: what was written last may be missing")
 	}
 	if found.torn > 0 {
 		s.opts.Log.Warn().Int64("bytes", found.torn).Str("file", filepath.Join(s.dir, frontFile)).

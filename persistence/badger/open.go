@@ -49,6 +49,11 @@ func Open(dir string, o Options) (*Store, error) {
 	s.room = sync.NewCond(&s.mu)
 	s.logger.wake = s.wakeCommitter
 	s.reclaimer = newReclaimer(s)
+	logs, err := memLogs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the store %s cannot be read: %w", dir, err)
+	}
+	s.killed = len(logs) > 0
 	if s.db, err = openDatabase(dir, o, s.logger); err != nil {
 		return nil, err
 	}

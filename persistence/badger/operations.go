@@ -18,11 +18,14 @@ type operations struct {
 	threshold    int // from which on values go to the value log
 	// ahead: some of the group is in the database already.
 	ahead bool
+	// inFront: it goes by way of the front log.
+	inFront bool
 }
 
 func (o *operations) reset() {
 	clear(o.list)
 	o.list, o.size, o.logged, o.ahead = o.list[:0], 0, 0, false
+	o.inFront = false
 }
 
 // set sets a key. Neither slice may change before the commit has ended.

@@ -24,6 +24,7 @@ type Store struct {
 	txnCount  int
 	owners    map[persistence.QueueID]struct{} // that were defined at start
 	reclaimer *reclaimer
+	killed    bool          // it was not closed when it was used last
 	wake      chan struct{} // has room for one
 	committed chan struct{} // closed when the committer has ended
 	failed    chan struct{}
