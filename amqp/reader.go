@@ -32,6 +32,7 @@ type Reader struct {
 	err      error // a read error that came together with data
 	filled   bool  // the last read left no room in buf
 	small    int   // small reads in a row
+	received uint64
 }
 
 // NewReader returns a Reader of frames of at most frameMax bytes in all,
@@ -46,6 +47,9 @@ func (rd *Reader) SetFrameMax(frameMax uint32) { rd.frameMax = frameMax }
 
 // Buffered returns how many bytes have been read and not yet handed out.
 func (rd *Reader) Buffered() int { return rd.w - rd.r }
+
+// Received returns how many bytes have been read from the source.
+func (rd *Reader) Received() uint64 { return rd.received }
 
 // Fill reads once from the source, blocking as that does, and makes room first
 // if it must; all whole frames must have been taken out. The payload of the
@@ -62,6 +66,7 @@ func (rd *Reader) Fill() error {
 	for range emptyReads {
 		n, err := rd.src.Read(rd.buf[rd.w:])
 		rd.w += n
+		rd.received += uint64(n)
 		if n > 0 {
 			rd.err = err
 			rd.filled = rd.w == len(rd.buf)

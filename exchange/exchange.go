@@ -34,6 +34,8 @@ type Exchange struct {
 	// guarded by the lock of the topology
 	kind            kind
 	policyAlternate string
+
+	counts counts
 }
 
 // VHost returns the name of the vhost that the exchange is in.

@@ -103,6 +103,7 @@ func (v *VHost) deleteQueuesLocked(fx *queue.Effects) bool {
 		// Without conditions Delete does not fail.
 		_, _ = q.Delete(false, false, fx)
 		v.removeQueue(q)
+		v.activity.deleted.Add(1)
 	}
 	return false
 }

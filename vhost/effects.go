@@ -72,12 +72,13 @@ func (v *VHost) deadLetter(dead []queue.DeadLetter, hop int, fx *queue.Effects) 
 	for i := range dead {
 		d := &dead[i]
 		taken := v.deadLetterOne(r, d, now, fx)
-		switch {
-		case !d.Keep:
-		case taken:
+		if d.Keep && !taken {
+			d.Queue.KeepDead(d, fx) // it will come again, and counts then
+			continue
+		}
+		v.activity.dead(d.Reason)
+		if d.Keep {
 			d.Taken(fx)
-		default:
-			d.Queue.KeepDead(d, fx)
 		}
 	}
 	r.forget()

@@ -76,7 +76,7 @@ func (v *VHost) enterMetadata(m Metadata) (*commit, error) {
 	s := setting{id: v.metadata.id}
 	if !reflect.DeepEqual(m, Metadata{}) {
 		s.value, _ = json.Marshal(m) // of texts
-	} else if s.id == 0 {
+	} else if reflect.DeepEqual(v.metadata.Metadata, Metadata{}) {
 		return v.defined.last, nil
 	}
 	p := parameterDefinition{scope: inVHost, vhost: v.defined.vhost, component: componentMetadata, name: nameMetadata}

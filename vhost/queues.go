@@ -70,6 +70,7 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 	if err != nil {
 		return nil, err
 	}
+	v.activity.declared.Add(1)
 	return stored(q, last)
 }
 
@@ -137,6 +138,7 @@ func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit
 	}
 	q := queue.New(o)
 	v.addQueue(q, o.Owner)
+	v.activity.created.Add(1)
 	v.defined.addQueue(q, body)
 	v.changedLocked()
 	return q, v.defined.handOver(), nil
@@ -193,6 +195,7 @@ func (v *VHost) takeQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *
 		return 0, nil, err
 	}
 	v.removeQueue(q)
+	v.activity.deleted.Add(1)
 	v.changedLocked()
 	return ready, v.defined.handOver(), nil
 }
@@ -219,6 +222,7 @@ func (v *VHost) deleteUnused(q *queue.Queue, fx *queue.Effects) {
 		return
 	}
 	v.removeQueue(q)
+	v.activity.deleted.Add(1)
 	v.changedLocked()
 	v.defined.handOver() // nobody waits for it
 }
@@ -245,6 +249,7 @@ func (v *VHost) DropExclusive(conn uint64, fx *queue.Effects) {
 		// Without conditions Delete does not fail.
 		_, _ = q.Delete(false, false, fx)
 		v.removeQueue(q)
+		v.activity.deleted.Add(1)
 	}
 	v.changedLocked()
 	// An exclusive queue is not stored, but an exchange that it kept may be.

@@ -46,7 +46,8 @@ type Registry struct {
 	userGone  func(string)
 	vhostGone func(*VHost)
 
-	clock clock
+	clock    clock
+	activity activity
 
 	mu sync.RWMutex
 	// guarded by mu

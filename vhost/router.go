@@ -25,6 +25,9 @@ type Router struct {
 	version uint64
 	queues  []*queue.Queue
 
+	routed     []*queue.Queue // of the last message; of the same memory as queues
+	throughput throughput
+
 	held     []heldBy // where the last message waits
 	releases bool     // messages are due: the exchange does not delay them
 }
@@ -78,8 +81,15 @@ type Published struct {
 // unless the exchange must decode headers or the message is to be stored. What
 // follows from it is in fx.
 func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects) Published {
-	return r.deliver(x, m, t, fx, nil)
+	r.routed = nil
+	p := r.deliver(x, m, t, fx, nil)
+	r.throughput.note(x, len(r.routed))
+	return p
 }
+
+// Routed returns the queues that were found for what was published last, whatever they
+// did with it. The slice is valid until the next Publish.
+func (r *Router) Routed() []*queue.Queue { return r.routed }
 
 // deliver is Publish that leaves out the queues of which skip, if set, is true.
 func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
@@ -97,7 +107,8 @@ func (r *Router) deliverAny(x *exchange.Exchange, m *amqp.Message, t Ticket, fx 
 		stale bool
 	)
 	r.held = r.held[:0]
-	for _, q := range r.route(x, m) {
+	r.routed = r.route(x, m)
+	for _, q := range r.routed {
 		if skip == nil || !skip(q) {
 			stale = !p.offer(q, m, &rec, fx) || stale
 		}
@@ -109,6 +120,7 @@ func (r *Router) deliverAny(x *exchange.Exchange, m *amqp.Message, t Ticket, fx 
 	}
 	if stale {
 		r.deliverAgain(x, m, &p, &rec, fx, skip)
+		r.routed = r.queues
 	}
 	if p.Duplicate {
 		t = r.awaitOriginals(m, t, &p, rec != nil)
@@ -192,7 +204,7 @@ func (r *Router) ask(x *exchange.Exchange, m *amqp.Message) []exchange.Queue {
 // forget lets go of what the last message led to.
 func (r *Router) forget() {
 	clear(r.queues)
-	r.queues = r.queues[:0]
+	r.queues, r.routed = r.queues[:0], nil
 	r.from, r.named = nil, nil
 	r.result.Reset()
 }

@@ -126,6 +126,11 @@ func (r *Registry) Authenticate(name, password string, remote net.Addr) (auth.Us
 	return r.users.Authenticate(name, password, remote)
 }
 
+// Recognize is that of auth.Users.
+func (r *Registry) Recognize(name string, remote net.Addr) (auth.User, error) {
+	return r.users.Recognize(name, remote)
+}
+
 // Rights returns what a user may do in a vhost, nil if they may not enter it.
 func (r *Registry) Rights(user, vhost string) *auth.Rights { return r.users.Rights(user, vhost) }
 

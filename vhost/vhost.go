@@ -28,6 +28,7 @@ type VHost struct {
 	version atomic.Uint64
 
 	duplicates duplicates
+	activity   *activity // the registry's
 
 	governing sync.Mutex // held while policies are applied; before mu
 
@@ -48,7 +49,7 @@ type VHost struct {
 // definition, 0 for "/".
 func (r *Registry) newVHost(name string, id uint64) *VHost {
 	v := &VHost{
-		name: name, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
+		name: name, activity: &r.activity, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
 		topology: newTopology(newDefinitions(r.store, id)), limits: vhostLimits{Limits: limitsOf(nil)},
 	}
 	v.onClock = func(fx *queue.Effects) {

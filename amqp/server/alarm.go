@@ -91,6 +91,7 @@ func (c *conn) block() {
 	}
 	b := &blockade{cleared, make(chan struct{})}
 	c.blockade = b
+	c.blocked.Store(true)
 	c.log.Warn().Str("reason", reason).Msg("publisher blocked")
 	if c.caps.blocked {
 		c.send(0, &amqp.ConnectionBlocked{Reason: reason})
@@ -103,6 +104,7 @@ func (c *conn) block() {
 // unblock waits for the end of an alarm.
 func (c *conn) unblock(b *blockade) {
 	defer close(b.over)
+	defer c.blocked.Store(false)
 	defer c.heart.pauses.Add(-1)
 	select {
 	case <-b.cleared:

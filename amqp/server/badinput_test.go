@@ -18,7 +18,7 @@ func (b *broker) session(p *peer) *conn {
 	b.srv.mu.Lock()
 	defer b.srv.mu.Unlock()
 	var found *conn
-	for c := range b.srv.conns {
+	for _, c := range b.srv.conns {
 		if c.id == p.session {
 			found = c
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/exchange"
@@ -18,6 +19,7 @@ type channel struct {
 	router *vhost.Router
 
 	// owned by the reader
+	checker
 	closing   bool // the broker has sent channel.close and waits for close-ok
 	content   content
 	confirms  confirms     // in part guarded by the outbox's mu
@@ -26,7 +28,6 @@ type channel struct {
 	prefetch  int          // for consumers to come
 	reply     *queue.Queue // direct reply-to, nil if not consumed
 	replyTag  string
-	grants    *grants // nil until something was asked for
 	// writable is the exchange that was published to last, if rights of the version
 	// writableBy allow it.
 	writable   *exchange.Exchange
@@ -40,6 +41,11 @@ type channel struct {
 	outstanding    int // unacked deliveries to consumers
 	globalPrefetch int // most of these at a time, 0 for no limit
 	consumers      map[string]*consumer
+	sent           sent
+	seen           seenCounts
+
+	tally counter
+	face  atomic.Pointer[channelFace]
 }
 
 // frame carries out one frame on an open channel.
@@ -176,12 +182,14 @@ func (c *conn) fail(ch *channel, err error, id uint32) error {
 	c.sendConfirms()
 	ch.release()
 	ch.closing = true
+	ch.showFace()
 	ch.send(&amqp.ChannelClose{ReplyCode: e.Code, ReplyText: e.ReplyText(), FailedClassID: e.ClassID, FailedMethodID: e.MethodID})
 	return nil
 }
 
 // forget makes the channel's number free again.
 func (c *conn) forget(ch *channel) {
+	ch.retire()
 	c.channels[ch.number] = nil
 	c.open--
 	c.srv.census.closeChannel(c.user.Name)

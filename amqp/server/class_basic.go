@@ -41,6 +41,7 @@ func (ch *channel) basicQos(m *amqp.BasicQos) error {
 	}
 	if !m.Global {
 		ch.prefetch = int(m.PrefetchCount)
+		ch.showFace()
 		ch.send(&amqp.BasicQosOk{})
 		return nil
 	}
@@ -196,8 +197,17 @@ func (ch *channel) basicGet(m *amqp.BasicGet) error {
 	}
 	d, left, ok := q.Get(m.NoAck, &ch.conn.fx)
 	if !ok {
+		ch.count(tallyGetEmpty, 1)
 		ch.send(&amqp.BasicGetEmpty{})
 		return nil
+	}
+	if m.NoAck {
+		ch.count(tallyGetNoAck, 1)
+	} else {
+		ch.count(tallyGet, 1)
+	}
+	if d.Redelivered {
+		ch.count(tallyGetRedelivered, 1)
 	}
 	out := &ch.conn.out
 	out.mu.Lock()

@@ -14,7 +14,8 @@ func (c *conn) channelOpen(number uint16) error {
 	for len(c.channels) <= int(number) {
 		c.channels = append(c.channels, nil)
 	}
-	c.channels[number] = &channel{conn: c, number: number, router: c.vhost.NewRouter(), consumers: map[string]*consumer{}}
+	c.channels[number] = &channel{conn: c, number: number, checker: checker{who: &c.who}, router: c.vhost.NewRouter(), consumers: map[string]*consumer{}}
+	c.channels[number].enlist()
 	c.open++
 	c.send(number, &amqp.ChannelOpenOk{})
 	return nil

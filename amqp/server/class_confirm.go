@@ -16,6 +16,7 @@ func (ch *channel) confirmSelect(m *amqp.ConfirmSelect) error {
 		return amqp.PreconditionFailed("cannot switch from tx to confirm mode")
 	}
 	ch.confirms.on = true
+	ch.showFace()
 	ch.answer(m.NoWait, &amqp.ConfirmSelectOk{})
 	return nil
 }

@@ -61,6 +61,7 @@ func (ch *channel) txSelect() error { // [1.9.2.1]
 	}
 	if ch.tx == nil {
 		ch.tx = &transaction{}
+		ch.showFace()
 	}
 	ch.send(&amqp.TxSelectOk{})
 	return nil
@@ -74,6 +75,7 @@ func (ch *channel) txCommit() error {
 	}
 	t := *ch.tx
 	*ch.tx = transaction{}
+	ch.showFace()
 	ch.conn.beforeStored() // what came before is no part of it
 	partial := false
 	var originals []*persistence.Outcome
@@ -117,6 +119,7 @@ func (ch *channel) txRollback() error {
 	}
 	entries := ch.tx.takeEntries()
 	*ch.tx = transaction{}
+	ch.showFace()
 	out := &ch.conn.out
 	out.mu.Lock()
 	ch.unacked.restore(entries)

@@ -144,8 +144,9 @@ func (ch *channel) flushConfirmsLocked() (owesWake bool) {
 	if out.closed || ch.confirms.over {
 		return false
 	}
-	before := out.beginLocked()
+	before, told := out.beginLocked(), ch.confirms.told
 	out.buf = ch.confirms.flush(out.buf, ch.number)
+	ch.sent.confirm += ch.confirms.told - told
 	return len(out.buf) > before && out.noteLocked(before, false)
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -19,20 +18,20 @@ import (
 // conn is the session of one connection.
 type conn struct {
 	// immutable
-	srv     *Server
-	id      uint64
-	nc      net.Conn
-	name    string // as RabbitMQ's: "CLIENT -> SERVER"
+	srv *Server
+	id  uint64
+	*transport
 	kicked  chan *amqp.Error
 	written chan struct{} // closed when the writer has ended
 
 	// set by the handshake, immutable after it
-	log      zerolog.Logger
-	user     auth.User
-	vhost    *vhost.VHost
-	caps     capabilities
-	tuned    tuning
-	frameMax uint32
+	log       zerolog.Logger
+	mechanism string // of SASL
+	user      auth.User
+	vhost     *vhost.VHost
+	caps      capabilities
+	tuned     tuning
+	frameMax  uint32
 
 	out     outbox
 	tooSlow []slowChannel // guarded by out.mu
@@ -41,34 +40,44 @@ type conn struct {
 	// identity is set once the vhost is known.
 	identity atomic.Pointer[identity]
 
+	since     time.Time // when it was accepted
+	face      atomic.Pointer[face]
+	blocked   atomic.Bool // it waits for the end of an alarm, or will when it publishes
+	paced     atomic.Bool // it waits for the disk
+	recvBytes atomic.Uint64
+	sizes     bodySizes
+	list      []*channel // that are open, by number; guarded by out.mu
+
 	// owned by the reader
 	r         *amqp.Reader
 	channels  []*channel // by number, nil where none is open
 	counted   bool       // the census has it
+	listed    bool       // it was open
 	open      int        // channels that are open
 	confirms  []*channel // with confirms to send at the end of the batch
+	counting  []*channel // that have counted something in this batch
 	fx        queue.Effects
 	published bool      // something was published in this batch
 	storing   int       // bytes published since awaitStore looked; 0 without a store
 	blockade  *blockade // the alarm that it has met last, nil if that is over
-	// rights are those of the version rightsSeen; see currentRights.
-	rights     *auth.Rights
-	rightsSeen uint64
+	who       subject   // user and vhost, once they are known
 
 	publisher atomic.Bool // it has published at some time
 }
 
-func newConn(s *Server, nc net.Conn, id uint64) *conn {
+func newConn(s *Server, t *transport, id uint64) *conn {
 	c := &conn{
-		srv: s, id: id, nc: nc,
-		name:     nc.RemoteAddr().String() + " -> " + nc.LocalAddr().String(),
+		srv: s, id: id, transport: t,
 		kicked:   make(chan *amqp.Error, 1),
 		written:  make(chan struct{}),
-		r:        amqp.NewReader(nc, handshakeFrameMax),
+		r:        amqp.NewReader(t.nc, handshakeFrameMax),
 		frameMax: handshakeFrameMax,
+		since:    time.Now(),
 	}
-	c.log = s.opts.Log.With().Uint64("conn", id).Str("connection", c.name).Logger()
+	c.face.Store(&face{state: stateStarting})
+	c.log = s.opts.Log.With().Uint64("conn", id).Str("connection", c.name()).Logger()
 	c.out.init(&s.buffers)
+	c.out.direct = newDirect(t.sink, &c.heart)
 	return c
 }
 
@@ -84,10 +93,10 @@ func (c *conn) kick(e *amqp.Error) {
 // interrupt makes the reader look up from its socket.
 func (c *conn) interrupt() { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) }
 
-// cut gives the socket up at once.
+// cut gives the socket up at once. To say farewell by TLS could take a while.
 func (c *conn) cut() {
 	c.out.fail()
-	c.nc.Close()
+	c.socket.Close()
 }
 
 // lost gives the socket up because of err, seen by somebody else than the reader.
@@ -108,6 +117,7 @@ func (c *conn) run() {
 		err = c.readLoop()
 	}
 	c.heart.stop()
+	c.show(func(f *face) { f.state = stateClosing })
 	c.release()
 	var refused *amqp.Error
 	switch {
@@ -259,6 +269,7 @@ func (c *conn) readLoop() error {
 			return err
 		}
 		c.heart.received.Add(1)
+		c.recvBytes.Store(c.r.Received())
 	}
 }
 
@@ -296,6 +307,7 @@ func (c *conn) apply(fx *queue.Effects) {
 func (c *conn) finishBatch() {
 	c.apply(&c.fx)
 	c.sendConfirms()
+	c.showCounts() // whoever is woken finds itself counted
 	c.fx.WakeAll()
 }
 
@@ -368,6 +380,11 @@ func (c *conn) release() {
 		c.apply(&c.fx)
 	}
 	c.fx.WakeAll()
+	for _, ch := range c.channels {
+		if ch != nil {
+			ch.retire()
+		}
+	}
 	c.channels = nil
 }
 

@@ -51,6 +51,7 @@ func (c *consumer) take(d *queue.Delivery) (taken, owesWake bool) {
 		c.unacked++
 		ch.outstanding++
 	}
+	ch.sent.note(c.noAck, d.Redelivered)
 	before := out.beginLocked()
 	m := d.Message
 	out.buf = amqp.AppendDeliver(out.buf, ch.number, c.tag, ch.lastTag, d.Redelivered, m.Exchange, m.RoutingKey)

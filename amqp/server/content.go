@@ -100,11 +100,16 @@ func (ch *channel) contentBody(piece []byte) error {
 func (ch *channel) contentDone() error {
 	c := &ch.content
 	c.want = wantMethod
+	return ch.publish(c.exchange, c.take(), c.mandatory)
+}
+
+// take returns the message, with what its properties say of it.
+func (c *content) take() *amqp.Message {
 	m := c.message
 	c.message = nil
 	m.Persistent = c.info.DeliveryMode == 2
 	m.Priority = c.info.Priority
 	m.HasHeaders = c.info.HasHeaders
 	m.Expiration, m.ExtraKeys = c.expiration, c.extraKeys
-	return ch.publish(c.exchange, m, c.mandatory)
+	return m
 }

@@ -25,6 +25,8 @@ func (c *conn) awaitStore() error {
 		c.srv.pager.Await()
 		close(free)
 	})
+	c.paced.Store(true)
+	defer c.paced.Store(false)
 	return c.await(free)
 }
 
@@ -68,7 +70,7 @@ func (s *Server) watchStore() {
 	s.failed.Store(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.conns {
+	for _, c := range s.conns {
 		if c.publisher.Load() {
 			c.kick(storeFailed())
 		}

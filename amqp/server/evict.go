@@ -17,7 +17,7 @@ type identity struct {
 func (s *Server) evict(is func(*identity) bool, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.conns {
+	for _, c := range s.conns {
 		if id := c.identity.Load(); id != nil && is(id) {
 			c.kick(amqp.Errorf(amqp.CodeConnectionForced, format, args...))
 		}

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -46,23 +44,27 @@ var errProbe = errors.New("nothing was sent")
 // is an *amqp.Error if the client is to be told.
 func (c *conn) handshake() error {
 	_ = c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout))
-	steps := []func() error{c.greet, c.authenticate, c.tune, c.openVHost}
-	for _, step := range steps {
+	steps := []func() error{c.openTransport, c.greet, c.authenticate, c.tune, c.openVHost}
+	states := []string{stateStarting, stateStarting, stateTuning, stateOpening, stateRunning}
+	for i, step := range steps {
 		if err := step(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				if e := c.wasKicked(); e != nil {
 					return e
 				}
 				c.log.Warn().Dur("timeout", c.srv.opts.HandshakeTimeout).Msg("handshake timed out")
+				return errNoGreeting
 			}
 			return err
 		}
+		c.enterState(states[i])
 		c.fx.WakeAll()
 	}
 	_ = c.nc.SetReadDeadline(time.Time{})
 	if e := c.wasKicked(); e != nil {
 		return e // its interrupt may have been overridden just now
 	}
+	c.leaveGate()
 	c.heart.start(c, c.tuned.heartbeat)
 	c.log = c.log.With().Str("user", c.user.Name).Str("vhost", c.vhost.Name()).Logger()
 	c.log.Info().Msg("connection open")
@@ -79,7 +81,7 @@ func (c *conn) greet() error {
 		return err
 	}
 	if string(got) != amqp.ProtocolHeader && string(got) != alternateHeader {
-		c.log.Warn().Bytes("header", got).Msg("not AMQP 0-9-1")
+		c.log.Warn().Bytes("header", got).Msg("not AMQP 0-9-1" + looksLike(got))
 		_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
 		_, _ = c.nc.Write([]byte(amqp.ProtocolHeader))
 		return errNoGreeting
@@ -88,7 +90,7 @@ func (c *conn) greet() error {
 	c.send(0, &amqp.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
 		ServerProperties: c.srv.properties(),
-		Mechanisms:       "PLAIN AMQPLAIN",
+		Mechanisms:       strings.Join(c.offered(), " "),
 		Locales:          "en_US",
 	})
 	return nil
@@ -157,16 +159,16 @@ func (c *conn) authenticate() error {
 		return outOfOrder(m, "starting")
 	}
 	c.readClientProperties(ok.ClientProperties)
-	name, password, err := credentials(ok.Mechanism, []byte(ok.Response))
-	if err != nil {
-		return err
-	}
-	user, err := c.srv.Login(context.Background(), name, password, c.nc.RemoteAddr())
+	user, err := c.logIn(ok.Mechanism, []byte(ok.Response))
 	if err == nil {
-		c.user = user
+		c.user, c.mechanism = user, ok.Mechanism
 		return nil
 	}
-	c.log.Warn().Err(err).Str("user", name).Str("mechanism", ok.Mechanism).Msg("login refused")
+	var refused *loginRefused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	c.log.Warn().Err(err).Str("user", refused.user).Str("mechanism", ok.Mechanism).Msg("login refused")
 	if !c.caps.authFailureClose {
 		return errNoGreeting
 	}
@@ -175,6 +177,7 @@ func (c *conn) authenticate() error {
 }
 
 func (c *conn) readClientProperties(t amqp.Table) {
+	c.show(func(f *face) { f.properties = t })
 	if v, ok := t.Get("capabilities"); ok {
 		can, _ := v.(amqp.Table)
 		flag := func(name string) bool {
@@ -191,38 +194,9 @@ func (c *conn) readClientProperties(t amqp.Table) {
 	if v, ok := t.Get("connection_name"); ok {
 		if name, ok := v.(string); ok {
 			c.log = c.log.With().Str("connection_name", name).Logger()
+			c.show(func(f *face) { f.name = name })
 		}
 	}
-}
-
-// credentials reads a SASL response.
-func credentials(mechanism string, response []byte) (name, password string, err error) {
-	switch mechanism {
-	case "PLAIN": // RFC 4616, without an authorization identity, as RabbitMQ
-		parts := bytes.Split(response, []byte{0})
-		if len(parts) != 3 || len(parts[0]) != 0 {
-			// RabbitMQ quotes the response; it holds a password, so we do not.
-			return "", "", amqp.SyntaxError("response invalid")
-		}
-		return string(parts[1]), string(parts[2]), nil
-	case "AMQPLAIN":
-		t, err := amqp.DecodeFields(response)
-		if err != nil {
-			return "", "", amqp.SyntaxError("AMQPLAIN auth info is not a table")
-		}
-		login, hasLogin := t.Get("LOGIN")
-		secret, hasSecret := t.Get("PASSWORD")
-		if !hasLogin || !hasSecret {
-			return "", "", amqp.SyntaxError("AMQPLAIN auth info is missing LOGIN or PASSWORD field")
-		}
-		name, isName := login.(string)
-		password, isPassword := secret.(string)
-		if !isName || !isPassword {
-			return "", "", amqp.SyntaxError("AMQPLAIN auth info uses unsupported type for LOGIN or PASSWORD field")
-		}
-		return name, password, nil
-	}
-	return "", "", amqp.CommandInvalid("unknown authentication mechanism '%s'", mechanism)
 }
 
 // tune proposes limits and takes the client's answer, which may lower them
@@ -276,17 +250,19 @@ func (c *conn) openVHost() error {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
 	c.vhost = v
+	c.who = subject{by: c.srv.rights, user: c.user, vhost: v}
 	c.identity.Store(&identity{c.user.Name, v})
 	if _, err := c.srv.vhosts.VHost(v.Name()); err != nil { // deleted just now
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
-	if err := c.checkEntry(); err != nil {
+	if err := c.who.checkEntry(); err != nil {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
 	if err := c.srv.census.enter(v, c.user.Name, c.srv.vhosts.UserLimits(c.user.Name)); err != nil {
 		return withMethod(err, amqp.IDConnectionOpen)
 	}
 	c.counted = true
+	c.enlist()
 	c.send(0, &amqp.ConnectionOpenOk{})
 	return nil
 }

@@ -141,7 +141,7 @@ func TestConnectionStartOk_1_4_2_2_Refusals(t *testing.T) {
 		text                      string
 	}{
 		{"unknown mechanism", "FOO", "", 503, "COMMAND_INVALID - unknown authentication mechanism 'FOO'"},
-		{"EXTERNAL", "EXTERNAL", "", 503, "COMMAND_INVALID - unknown authentication mechanism 'EXTERNAL'"},
+		{"EXTERNAL", "EXTERNAL", "", 503, "COMMAND_INVALID - invalid authentication mechanism 'EXTERNAL'"},
 		{"PLAIN of two parts", "PLAIN", "\x00guest", 502, "SYNTAX_ERROR - response invalid"},
 		{"PLAIN empty", "PLAIN", "", 502, "SYNTAX_ERROR - response invalid"},
 		{"PLAIN for another", "PLAIN", "other\x00guest\x00guest", 502, "SYNTAX_ERROR - response invalid"},

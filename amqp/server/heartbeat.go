@@ -15,6 +15,7 @@ import (
 // interval, as RabbitMQ sends.
 type heart struct {
 	sent, received atomic.Uint64 // writes and reads so far
+	bytes          atomic.Uint64 // written so far
 	pauses         atomic.Int32  // reasons for which silence means nothing
 
 	mu       sync.Mutex

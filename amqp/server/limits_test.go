@@ -203,7 +203,7 @@ func TestCensus_AtOnce(t *testing.T) {
 	if err := v.SetLimits(json.RawMessage(`{"max-connections":5}`)); err != nil {
 		t.Fatal(err)
 	}
-	s := newCensus()
+	s := newCensus(0)
 	var work sync.WaitGroup
 	for range 8 {
 		work.Go(func() {

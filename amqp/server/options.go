@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -32,6 +33,14 @@ type Authorizer interface {
 	// RightsVersion returns another number after each change of anybody's rights. It
 	// is called for each message, so it must be quick.
 	RightsVersion() uint64
+}
+
+// Recognizer is what an Authenticator may be too: it knows users without a password,
+// as the mechanisms EXTERNAL and ANONYMOUS need. The zero value of Options has it.
+type Recognizer interface {
+	// Recognize returns the user of that name, if they may come from the address. The
+	// error says why not, for the log.
+	Recognize(name string, remote net.Addr) (auth.User, error)
 }
 
 // FirstUser is the administrator that a broker without users makes.
@@ -68,6 +77,25 @@ type Options struct {
 	// LoopbackUsers are those of them who may come from this machine only; nil for
 	// guest, empty for nobody.
 	LoopbackUsers []string
+	// Mechanisms are the SASL mechanisms by which clients may log in: MechanismPlain
+	// and the others. Nil is for PLAIN and AMQPLAIN, ANONYMOUS if AnonymousUser is
+	// set, and EXTERNAL if Auth is a Recognizer. EXTERNAL is only ever offered to a
+	// client whose certificate was verified.
+	Mechanisms []string
+	// AnonymousUser is who comes by ANONYMOUS, without any proof; empty for nobody.
+	AnonymousUser string
+	// CertLogin says which name in a client's certificate is that of the user who
+	// comes by EXTERNAL.
+	CertLogin auth.CertLogin
+	// MaxConnections is how many connections may be open; 0 for no limit. One more is
+	// refused with 530.
+	MaxConnections int
+	// MaxUnauthenticated is how many connections may be under way, not open yet; 0
+	// for 1024. While there are as many, Serve accepts no others.
+	MaxUnauthenticated int
+	// MaxTLSHandshakes is how many TLS handshakes may compute at the same time; 0 for
+	// half of GOMAXPROCS, at least 1. Those that wait for their client do not count.
+	MaxTLSHandshakes int
 	// Product is what the server properties call the broker; empty for Leveret.
 	// Some clients look for "RabbitMQ" there before they use what it does beyond
 	// the specification.
@@ -83,8 +111,8 @@ type Options struct {
 	// Heartbeat is what is proposed to clients, in whole seconds: 0 for 60 s,
 	// negative for none.
 	Heartbeat time.Duration
-	// HandshakeTimeout is how long a client may take to open its connection; 0
-	// for 10 s.
+	// HandshakeTimeout is how long a client may take to open its connection, with
+	// PROXY header and TLS; 0 for 10 s.
 	HandshakeTimeout time.Duration
 	// MaxMessageSize is the largest body accepted, in bytes: up to 512 MiB; 0
 	// for 128 MiB.
@@ -153,5 +181,30 @@ func (o Options) withDefaults() (Options, error) {
 	case o.HandshakeTimeout < 0:
 		return o, fmt.Errorf("handshake timeout %s is negative", o.HandshakeTimeout)
 	}
-	return o, nil
+	if err := o.checkMechanisms(); err != nil {
+		return o, err
+	}
+	return o, o.checkCrowd()
 }
+
+// checkCrowd fills in how many connections there may be.
+func (o *Options) checkCrowd() error {
+	if o.MaxUnauthenticated == 0 {
+		o.MaxUnauthenticated = 1024
+	}
+	if o.MaxTLSHandshakes == 0 {
+		o.MaxTLSHandshakes = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	switch {
+	case o.MaxConnections < 0:
+		return fmt.Errorf("max connections %d is negative", o.MaxConnections)
+	case o.MaxUnauthenticated < 0 || o.MaxUnauthenticated > maxUnauthenticated:
+		return fmt.Errorf("max unauthenticated connections %d is not between 1 and %d", o.MaxUnauthenticated, maxUnauthenticated)
+	case o.MaxTLSHandshakes < 0 || o.MaxTLSHandshakes > maxUnauthenticated:
+		return fmt.Errorf("max TLS handshakes %d is not between 1 and %d", o.MaxTLSHandshakes, maxUnauthenticated)
+	}
+	return nil
+}
+
+// maxUnauthenticated is more than a process has sockets, as a rule.
+const maxUnauthenticated = 1 << 20

@@ -30,6 +30,7 @@ type outbox struct {
 	// immutable
 	wake    chan struct{} // one token: the writer has something to do
 	buffers *buffers      // where buf comes from and goes
+	direct  *direct       // nil: the writer writes everything
 
 	mu sync.Mutex
 	// guarded by mu
@@ -39,6 +40,7 @@ type outbox struct {
 	size    int         // bytes waiting, bodies included
 	owed    int         // of these, what is no delivery
 	pending bool        // a wake-up is owed, or the writer is at work
+	writing bool        // writeNow is at work: the writer is to wait for its wake-up
 	closed  bool        // nothing is taken any more
 	ended   bool        // the writer is to write what is left and go
 	waiting []*consumer // parked until there is room
@@ -57,8 +59,14 @@ func (o *outbox) init(b *buffers) {
 	o.drained = sync.NewCond(&o.mu)
 }
 
-// Wake tells the writer that there are frames.
+// Wake sees to it that what waits is written: at once, or by the writer.
 func (o *outbox) Wake() {
+	if o.direct == nil || !o.writeNow() {
+		o.wakeWriter()
+	}
+}
+
+func (o *outbox) wakeWriter() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -136,6 +144,9 @@ type batch struct {
 func (o *outbox) swap(b *batch) (work, ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.writing {
+		return false, false
+	}
 	if len(o.buf) == 0 {
 		o.pending = false
 		if o.buf != nil {
@@ -174,7 +185,7 @@ func (o *outbox) end() {
 	o.closed, o.ended = true, true
 	o.drained.Broadcast()
 	o.mu.Unlock()
-	o.Wake()
+	o.wakeWriter()
 }
 
 // fail drops what waits and lets the writer go: the socket is gone.
@@ -184,7 +195,7 @@ func (o *outbox) fail() {
 	o.buf, o.bodies, o.size, o.owed = nil, nil, 0, 0
 	o.drained.Broadcast()
 	o.mu.Unlock()
-	o.Wake()
+	o.wakeWriter()
 }
 
 // awaitRoom blocks the reader while too many answers wait.
@@ -212,6 +223,15 @@ func (b *batch) writeTo(nc net.Conn) error {
 	pieces := b.pieces // WriteTo consumes it
 	_, err := pieces.WriteTo(nc)
 	return err
+}
+
+// size returns how many bytes it is.
+func (b *batch) size() int {
+	n := len(b.buf)
+	for _, ref := range b.bodies {
+		n += len(ref.piece)
+	}
+	return n
 }
 
 // clear forgets what was written, and the memory if it is much.
@@ -248,12 +268,13 @@ func (c *conn) writeLoop() {
 				}
 				break
 			}
-			if err := b.writeTo(c.nc); err != nil {
+			if err := b.writeTo(c.sink); err != nil {
 				c.out.fail()
 				c.lost(err)
 				return
 			}
 			c.heart.sent.Add(1)
+			c.heart.bytes.Add(uint64(b.size()))
 			b.clear()
 			parked = c.out.unpark(parked[:0])
 			for i, con := range parked {

@@ -22,7 +22,7 @@ func (ch *channel) basicPublish(args []byte) error {
 	}
 	c := &ch.content
 	c.exchange, err = ch.router.Exchange(m.Exchange)
-	if err != nil || c.exchange != ch.writable || ch.writableBy != ch.conn.rightsVersion() {
+	if err != nil || c.exchange != ch.writable || ch.writableBy != ch.who.version() {
 		if denied := ch.mayPublish(m.Exchange, c.exchange); denied != nil {
 			return denied
 		}
@@ -39,11 +39,21 @@ func (ch *channel) basicPublish(args []byte) error {
 // checkPublish looks at the few properties that the broker acts upon. It may
 // replace the property list.
 func (ch *channel) checkPublish() error {
-	c := &ch.content
+	if err := ch.checkContent(&ch.content); err != nil {
+		return err
+	}
+	if string(ch.content.info.ReplyTo) == replyTo {
+		return ch.rewriteReplyTo()
+	}
+	return nil
+}
+
+// checkContent is checkPublish but for direct reply-to.
+func (k *checker) checkContent(c *content) error {
 	c.expiration, c.extraKeys = amqp.NoExpiration, nil
 	info := &c.info
 	if info.UserID != nil {
-		if err := ch.checkUserID(string(info.UserID)); err != nil {
+		if err := k.checkUserID(string(info.UserID)); err != nil {
 			return err
 		}
 	}
@@ -55,23 +65,17 @@ func (ch *channel) checkPublish() error {
 		c.expiration = ms
 	}
 	if info.HasHeaders {
-		if err := ch.readExtraKeys(); err != nil {
+		if err := c.readExtraKeys(); err != nil {
 			return err
 		}
 	}
-	if err := ch.mayPublishKeys(); err != nil {
-		return err
-	}
-	if string(info.ReplyTo) == replyTo {
-		return ch.rewriteReplyTo()
-	}
-	return nil
+	return k.mayPublishKeys(c)
 }
 
 // checkUserID sees to it that a message does not claim another sender than the
 // user who sent it.
-func (ch *channel) checkUserID(id string) error {
-	if user := ch.conn.user; id != user.Name && !user.Impersonator() {
+func (k *checker) checkUserID(id string) error {
+	if user := &k.who.user; id != user.Name && !user.Impersonator() {
 		return amqp.PreconditionFailed("user_id property set to '%s' but authenticated user was '%s'", id, user.Name)
 	}
 	return nil
@@ -114,8 +118,7 @@ func parseExpiration(s string) (ms int64, err error) {
 
 // readExtraKeys collects the routing keys of CC and BCC, and takes BCC out of
 // what the consumers see.
-func (ch *channel) readExtraKeys() error {
-	c := &ch.content
+func (c *content) readExtraKeys() error {
 	for _, name := range []string{"CC", "BCC"} {
 		v, ok, err := amqp.LookupField(c.info.Headers, name)
 		if err != nil {
@@ -138,18 +141,17 @@ func (ch *channel) readExtraKeys() error {
 			if err != nil {
 				return err
 			}
-			return ch.replaceProps(c.props.WithHeaders(headers.Without("BCC")))
+			return c.replaceProps(c.props.WithHeaders(headers.Without("BCC")))
 		}
 	}
 	return nil
 }
 
-// replaceProps takes a changed property list for the message under way.
-func (ch *channel) replaceProps(p amqp.Properties, err error) error {
+// replaceProps takes a changed property list.
+func (c *content) replaceProps(p amqp.Properties, err error) error {
 	if err != nil {
 		return err
 	}
-	c := &ch.content
 	c.props = append(c.props[:0], p...)
 	c.info, err = c.props.Scan()
 	return err
@@ -168,6 +170,7 @@ func (ch *channel) publish(x *exchange.Exchange, m *amqp.Message, mandatory bool
 		ch.route(x, m, mandatory, vhost.Ticket{})
 		return nil
 	}
+	ch.count(tallyPublishConfirm, 1)
 	number := ch.confirms.begin()
 	switch p := ch.route(x, m, mandatory, vhost.Ticket{Waiter: ch, Number: number}); {
 	case p.Refused:
@@ -181,9 +184,17 @@ func (ch *channel) publish(x *exchange.Exchange, m *amqp.Message, mandatory bool
 // route gives a message to its queues, and back to its publisher if it has none
 // and may not be dropped.
 func (ch *channel) route(x *exchange.Exchange, m *amqp.Message, mandatory bool, t vhost.Ticket) vhost.Published {
+	ch.conn.sizes.note(m)
+	ch.count(tallyPublish, 1)
 	p := ch.router.Publish(x, m, t, &ch.conn.fx)
-	if !p.Routed && mandatory {
+	switch {
+	case p.Routed:
+		ch.count(tallyRouted, 1)
+	case mandatory:
+		ch.count(tallyReturn, 1)
 		ch.basicReturn(m)
+	default:
+		ch.count(tallyDrop, 1)
 	}
 	if p.Routed && ch.conn.srv.pager != nil {
 		ch.conn.storing += persistence.SizeOf(m)

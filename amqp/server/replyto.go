@@ -43,5 +43,5 @@ func (ch *channel) rewriteReplyTo() error {
 	if ch.reply == nil {
 		return amqp.PreconditionFailed("fast reply consumer does not exist")
 	}
-	return ch.replaceProps(ch.content.props.WithReplyTo(ch.reply.Name()))
+	return ch.content.replaceProps(ch.content.props.WithReplyTo(ch.reply.Name()))
 }

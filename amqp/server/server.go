@@ -20,26 +20,30 @@ var ErrServerClosed = errors.New("server closed")
 // Server is a broker.
 type Server struct {
 	// immutable
-	opts   Options
-	vhosts *vhost.Registry
-	auth   Authenticator
-	rights Authorizer    // nil: who is let in may do everything
-	pager  *queue.Pager  // nil without a store
-	done   chan struct{} // closed when it stops taking connections
+	opts       Options
+	vhosts     *vhost.Registry
+	auth       Authenticator
+	rights     Authorizer    // nil: who is let in may do everything
+	pager      *queue.Pager  // nil without a store
+	gate       chan struct{} // one token for each accepted connection that is not open yet
+	done       chan struct{} // closed when it stops taking connections
+	handshakes chan struct{} // one token for each TLS handshake that computes
 
 	nextConn atomic.Uint64
 	alarms   alarms
 	census   census
 	logins   auth.Limiter
+	retired  retired
 	buffers  buffers
 	failed   atomic.Pointer[error] // why the store has, once it has
 	wg       sync.WaitGroup        // every goroutine of ours
 	ended    sync.Once
+	gateFull atomic.Int64 // when it was logged last, in ns since 1970
 
 	mu        sync.Mutex
 	closing   bool // guarded by mu
 	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
+	conns     map[uint64]*conn // by id
 }
 
 // Open returns a broker that is ready to serve, with all that is in the store.
@@ -50,11 +54,13 @@ func Open(o Options) (*Server, error) {
 		return nil, fmt.Errorf("open broker: %w", err)
 	}
 	s := &Server{
-		opts:      o,
-		done:      make(chan struct{}),
-		census:    newCensus(),
-		listeners: map[net.Listener]struct{}{},
-		conns:     map[*conn]struct{}{},
+		opts:       o,
+		done:       make(chan struct{}),
+		gate:       make(chan struct{}, o.MaxUnauthenticated),
+		handshakes: make(chan struct{}, o.MaxTLSHandshakes),
+		census:     newCensus(int64(o.MaxConnections)),
+		listeners:  map[net.Listener]struct{}{},
+		conns:      map[uint64]*conn{},
 	}
 	if o.Store != nil {
 		s.pager = queue.NewPager(o.Store, o.MessageMemory, o.MessageMemory/4*3)
@@ -183,7 +189,7 @@ func (s *Server) stop() []*conn {
 		l.Close()
 	}
 	conns := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
+	for _, c := range s.conns {
 		conns = append(conns, c)
 	}
 	return conns
@@ -192,7 +198,7 @@ func (s *Server) stop() []*conn {
 func (s *Server) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.conns {
+	for _, c := range s.conns {
 		c.cut()
 	}
 }

@@ -115,6 +115,9 @@ func (ch *channel) makeReady(ready []*consumer) {
 
 // carryOut settles the entries in their queues.
 func (ch *channel) carryOut(entries []entry, v verdict) {
+	if v == ack {
+		ch.count(tallyAck, uint32(len(entries)))
+	}
 	ch.eachQueue(entries, func(q *queue.Queue, ids []queue.ID) {
 		switch v {
 		case ack:

@@ -2,6 +2,10 @@ package auth
 
 import "net"
 
+// Elsewhere is an address that is not on this machine, though it may look so: a
+// proxy on another machine says that its client has a loopback address.
+type Elsewhere struct{ net.Addr }
+
 // IsLoopback reports whether the address is on this machine: a loopback IP, a
 // Unix socket or a pipe inside the process.
 func IsLoopback(a net.Addr) bool {
@@ -10,6 +14,8 @@ func IsLoopback(a net.Addr) bool {
 		return false
 	case *net.UnixAddr:
 		return true
+	case Elsewhere:
+		return false
 	default:
 		if a.Network() == "pipe" {
 			return true
@@ -23,6 +29,9 @@ func IsLoopback(a net.Addr) bool {
 func addressOf(a net.Addr) net.IP {
 	if a == nil {
 		return nil
+	}
+	if e, ok := a.(Elsewhere); ok {
+		a = e.Addr
 	}
 	if tcp, ok := a.(*net.TCPAddr); ok {
 		return tcp.IP

@@ -17,6 +17,10 @@ import (
 // Guest is the name, and the password, of the user that a new broker has.
 const Guest = "guest"
 
+// ErrElsewhere is in the error for a user who has shown who they are, but may come from
+// this machine only.
+var ErrElsewhere = errors.New("can only connect via localhost")
+
 // ErrNoUser is the error for a user who does not exist.
 var ErrNoUser = errors.New("no such user")
 
@@ -196,7 +200,26 @@ func (u *Users) Authenticate(name, password string, remote net.Addr) (User, erro
 	case !matches || password == "":
 		return User{}, fmt.Errorf("user '%s' - invalid credentials", name)
 	case localOnly && !IsLoopback(remote):
-		return User{}, fmt.Errorf("user '%s' can only connect via localhost", name)
+		return User{}, notFromElsewhere(name)
 	}
 	return a.User, nil
 }
+
+// Recognize returns the user of a name if they may come from the address: whoever
+// asks knows by other means than a password that it is they. The error is for the
+// log, not for the client.
+func (u *Users) Recognize(name string, remote net.Addr) (User, error) {
+	u.mu.RLock()
+	a := u.accounts[name]
+	_, localOnly := u.loopback[name]
+	u.mu.RUnlock()
+	switch {
+	case a == nil:
+		return User{}, fmt.Errorf("user '%s' does not exist", name)
+	case localOnly && !IsLoopback(remote):
+		return User{}, notFromElsewhere(name)
+	}
+	return a.User, nil
+}
+
+func notFromElsewhere(name string) error { return fmt.Errorf("user '%s' %w", name, ErrElsewhere) }

@@ -226,7 +226,7 @@ func BenchmarkAck(b *testing.B) {
 	ids := make([]ID, 0, batch)
 	b.ReportAllocs()
 	for b.Loop() {
-		ids = append(ids, r.queue.core.unacked.put(&item{msg: r.message}, nil))
+		ids = append(ids, r.queue.core.unacked.put(&item{msg: r.message}, nil, 0))
 		if len(ids) == batch {
 			r.queue.Ack(ids, &r.fx)
 			ids = ids[:0]

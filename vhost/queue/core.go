@@ -42,12 +42,17 @@ type core struct {
 	unacked   unacked
 	consumers roster
 	nextSeq   uint64
-	bytes     int64 // bodies of ready messages
-	mortal    int   // ready messages that have an expiry
-	recorded  int   // ready messages that the store knows
-	away      int   // ready messages that are in the store only
-	memory    int64 // of the other ready messages
+	bytes     int64  // bodies of ready messages
+	lasting   extent // of the ready messages, what is persistent
+	mortal    int    // ready messages that have an expiry
+	recorded  int    // ready messages that the store knows
+	away      int    // ready messages that are in the store only
+	memory    int64  // of the other ready messages
 	counts    Counts
+	active    int64 // when somebody did something here last, in Unix nanoseconds
+	sampleAt  int64 // no sample of times is taken before
+	past      *past // nil until there is something to know
+	taking    bool  // what comes is taken at once
 	// want says that nothing goes on before the first message is in memory,
 	// ahead that messages should come to memory because they are next.
 	want, ahead bool
@@ -64,6 +69,22 @@ type core struct {
 	// spills is the queue that places of transient messages are of: id, or one
 	// that is not defined.
 	spills persistence.QueueID
+}
+
+// extent is how many messages there are of something, and their bodies in bytes.
+type extent struct {
+	count int
+	bytes int64
+}
+
+func (e *extent) add(it *item) {
+	e.count++
+	e.bytes += int64(it.size)
+}
+
+func (e *extent) subtract(it *item) {
+	e.count--
+	e.bytes -= int64(it.size)
 }
 
 func (c *core) full(m *amqp.Message) bool {
@@ -87,6 +108,7 @@ func (c *core) publish(m *amqp.Message, rec **persistence.Record, now int64, fx 
 		return Duplicate
 	}
 	c.nextSeq++
+	c.noteTimes(fx)
 	c.counts.Published++
 	it := item{msg: m, size: uint32(len(m.Body)), seq: c.nextSeq, expires: c.deadline(m, now),
 		redelivered: m.Redelivered}
@@ -122,6 +144,9 @@ func (c *core) deadline(m *amqp.Message, now int64) int64 {
 func (c *core) enter(it *item) {
 	c.bytes += int64(it.size)
 	c.memory += it.memory()
+	if it.msg.Persistent {
+		c.lasting.add(it)
+	}
 	if it.expires != 0 {
 		c.mortal++
 	}
@@ -134,6 +159,9 @@ func (c *core) enter(it *item) {
 func (c *core) leave(it *item) {
 	c.bytes -= int64(it.size)
 	c.memory -= it.memory()
+	if it.msg.Persistent {
+		c.lasting.subtract(it)
+	}
 	if it.expires != 0 {
 		c.mortal--
 	}
@@ -155,6 +183,7 @@ func (c *core) serve(dead, now int64, fx *Effects) {
 	for c.expire(dead, fx); c.ready.count > 0; c.expire(dead, fx) {
 		con := c.consumers.next()
 		if con == nil {
+			c.noteTaking(false, fx)
 			return
 		}
 		it := c.ready.front()
@@ -172,7 +201,7 @@ func (c *core) serve(dead, now int64, fx *Effects) {
 			c.counts.DeliveredNoAck++
 			c.settle(it, fx)
 		} else {
-			d.ID = c.unacked.put(it, con)
+			d.ID = c.unacked.put(it, con, fx.Time())
 			if !con.Receiver.Offer(d, fx) {
 				c.unacked.remove(d.ID)
 				c.consumers.park(con)
@@ -189,12 +218,14 @@ func (c *core) serve(dead, now int64, fx *Effects) {
 		c.leave(it)
 		c.consumers.served(con)
 	}
+	c.noteTaking(len(c.consumers.all) > 0, fx)
 }
 
 // get takes the first ready message. The dead ones around it expire, so that
 // they are neither handed out nor counted as left. away is true if the message
 // must be brought to memory first.
 func (c *core) get(noAck bool, now int64, fx *Effects) (d Delivery, ok, away bool) {
+	c.active = fx.Time()
 	c.expire(now, fx)
 	it := c.ready.front()
 	if it == nil {
@@ -210,7 +241,7 @@ func (c *core) get(noAck bool, now int64, fx *Effects) (d Delivery, ok, away boo
 		c.counts.GotNoAck++
 		c.settle(it, fx)
 	} else {
-		d.ID = c.unacked.put(it, nil)
+		d.ID = c.unacked.put(it, nil, fx.Time())
 		c.counts.Got++
 	}
 	if it.redelivered {

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"time"
+
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
 )
@@ -61,6 +63,17 @@ type Effects struct {
 	due       []Due
 	unused    []*Queue
 	cancelled []*Consumer
+	now       int64 // see Time; 0 until somebody has asked
+}
+
+// Time returns when something happened to be done between two calls of WakeAll, in
+// Unix nanoseconds: all of it has one time, so that the clock is read once a batch.
+// What must be exact looks itself.
+func (fx *Effects) Time() int64 {
+	if fx.now == 0 {
+		fx.now = time.Now().UnixNano()
+	}
+	return fx.now
 }
 
 // Wake notes a Waker to be woken once the batch is done.
@@ -109,6 +122,7 @@ func (fx *Effects) WakeAll() {
 		fx.wakes[i] = nil
 	}
 	fx.wakes = fx.wakes[:0]
+	fx.now = 0
 }
 
 // flush hands the batch to the store. Without a store there is nothing to wait

@@ -39,6 +39,7 @@ func (q *Queue) Hold(m *amqp.Message, due int64, rec **persistence.Record, fx *E
 	c := &q.core
 	now := time.Now().UnixNano()
 	c.nextSeq++
+	c.noteTimes(fx)
 	c.counts.Published++
 	it := heldItem{item: item{msg: m, size: uint32(len(m.Body)), seq: c.nextSeq, redelivered: m.Redelivered}, due: due}
 	if c.id != 0 {

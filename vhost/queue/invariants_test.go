@@ -36,6 +36,9 @@ func linesInvariant(c *core) error {
 			if it.expires != 0 {
 				sum.mortal++
 			}
+			if it.msg != nil && it.msg.Persistent {
+				sum.lasting.add(it)
+			}
 			if it.rec != nil {
 				sum.recorded++
 			}
@@ -64,6 +67,9 @@ func linesInvariant(c *core) error {
 	}
 	if got, want := total(c), total(&sum); got != want {
 		return fmt.Errorf("ready: counted as %s\nbut there are %s", got, want)
+	}
+	if got, least := c.lasting, sum.lasting; got.count < least.count || got.count > least.count+c.away || c.away == 0 && got != least {
+		return fmt.Errorf("ready: %+v counted as persistent, but there are %+v and %d away", got, least, c.away)
 	}
 	return nil
 }
@@ -132,11 +138,18 @@ func fifoInvariant(f *fifo) error {
 
 func unackedInvariant(c *core) error {
 	u := &c.unacked
-	out := 0
+	out, lasting := 0, extent{}
 	for _, s := range u.slots {
-		if s.msg != nil {
-			out++
+		if s.msg == nil {
+			continue
 		}
+		out++
+		if s.msg.Persistent {
+			lasting.add(&s.item)
+		}
+	}
+	if lasting != u.lasting {
+		return fmt.Errorf("unacked: %+v counted as persistent, but there are %+v", u.lasting, lasting)
 	}
 	if out != u.count || out+len(u.free) != len(u.slots) {
 		return fmt.Errorf("unacked: %d of %d slots taken, %d free, counted as %d", out, len(u.slots), len(u.free), u.count)

@@ -27,6 +27,7 @@ func (q *Queue) Consume(s Spec) (*Consumer, error) {
 	r.succeed() // with the new one, which is not ready, if with any
 	q.core.setTimeout(c)
 	q.lastUsed = time.Now()
+	q.core.active = q.lastUsed.UnixNano()
 	return c, nil
 }
 
@@ -102,7 +103,9 @@ func (q *Queue) leftLocked(fx *Effects) {
 	if len(q.core.consumers.all) > 0 {
 		return
 	}
+	q.core.noteTaking(false, fx)
 	q.lastUsed = time.Now()
+	q.core.active = q.lastUsed.UnixNano()
 	if q.opts.AutoDelete {
 		fx.unused = append(fx.unused, q)
 	}

@@ -131,6 +131,7 @@ func (l *load) read(store persistence.Store) (failure error) {
 // nothing left that could be delivered or dead-lettered.
 func (c *core) install(l *load, fx *Effects) {
 	c.away -= l.seg.count()
+	gone := l.seg.lasting
 	l.seg.unpack(l.items, l.bytes)
 	c.memory += l.bytes
 	for i := range l.lost {
@@ -147,6 +148,7 @@ func (c *core) install(l *load, fx *Effects) {
 	if len(l.lost) == 0 {
 		return
 	}
+	c.loseLasting(gone, l.items)
 	c.ready.count -= len(l.lost)
 	l.fifo.count -= len(l.lost)
 	if len(l.items) == 0 {
@@ -156,4 +158,16 @@ func (c *core) install(l *load, fx *Effects) {
 		l.line.forget(l.fifo)
 	}
 	c.ready.emptied(l.level, l.line)
+}
+
+// loseLasting counts persistent messages that are lost: of those that were in a segment
+// all but what is left. Of the lost ones themselves that is not known.
+func (c *core) loseLasting(gone extent, left []item) {
+	for i := range left {
+		if left[i].msg.Persistent {
+			gone.subtract(&left[i])
+		}
+	}
+	c.lasting.count -= gone.count
+	c.lasting.bytes -= gone.bytes
 }

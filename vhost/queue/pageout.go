@@ -136,6 +136,7 @@ func (c *core) packSegment(s *segment, o *step) bool {
 		return false
 	}
 	var first placed
+	var lasting extent
 	for i := range items {
 		it := &items[i]
 		ref, _ := it.rec.Ref(int(it.place))
@@ -144,10 +145,13 @@ func (c *core) packSegment(s *segment, o *step) bool {
 			first = p
 		}
 		o.packer.add(&p)
+		if it.msg.Persistent {
+			lasting.add(it)
+		}
 		c.memory -= it.memory()
 	}
 	c.away += len(items)
-	s.pack(o.packer.take(), first)
+	s.pack(o.packer.take(), first, lasting)
 	o.segments--
 	o.done = true
 	return true

@@ -23,7 +23,7 @@ type op [opSize]byte
 var opNames = strings.Fields("publish publish publish publish publish consume ready cancel close " +
 	"ack ack reject requeue requeue again get getnoack purge advance advance declare delete policy " +
 	"pageout pageout pageout pageout write restart burst burst " +
-	"leap leap cancelheld list refuse fail repair damage")
+	"leap leap cancelheld list refuse fail repair damage browse browse take")
 
 func (o op) name() string { return opNames[int(o[0])%len(opNames)] }
 
@@ -111,7 +111,7 @@ func (p *play) step(o op) error {
 }
 
 // untimed are the operations in which loading goes on meanwhile.
-var untimed = strings.Fields("get getnoack advance leap restart repair damage")
+var untimed = strings.Fields("get getnoack advance leap restart repair damage take")
 
 func (p *play) do(o op) error {
 	// What is to be loaded is loaded after the effects are carried out, so that
@@ -184,6 +184,10 @@ func (p *play) act(o op) (real, want any) {
 		return p.cancelHeld(o)
 	case "list":
 		return p.list(o)
+	case "browse":
+		return p.browse(o)
+	case "take":
+		return p.take(o)
 	case "refuse":
 		m.refuses = o[1]%2 == 0
 		p.after.refuse(m.refuses)
@@ -402,11 +406,14 @@ func (p *play) compare() error {
 	return invariants(p.queue)
 }
 
-// stats is what Stats should be; the model knows nothing of what is paged out.
+// stats is what Stats should be; the model knows nothing of what is paged out, nor of
+// times.
 func (p *play) stats(real Stats) Stats {
 	m := p.model
 	want := Stats{Ready: len(m.ready), ReadyBytes: m.bytes(), Held: len(m.held), HeldBytes: m.heldBytes(),
-		Consumers: len(m.consumers), Counts: m.counts, PagedOut: real.PagedOut}
+		Consumers: len(m.consumers), Counts: m.counts, PagedOut: real.PagedOut, Stored: real.Stored, Memory: real.Memory,
+		Persistent: real.Persistent, PersistentBytes: real.PersistentBytes, // see invariants
+		ConsumerCapacity: real.ConsumerCapacity, IdleSince: real.IdleSince}
 	if m.closed {
 		return want
 	}

@@ -49,6 +49,7 @@ func (c *core) clear() *remains {
 	c.held = nil
 	c.ready = newLines(c.limits.MaxPriority)
 	c.bytes, c.memory, c.mortal, c.recorded, c.away = 0, 0, 0, 0, 0
+	c.lasting = extent{}
 	c.want, c.ahead, c.over = false, false, false
 	c.purges++
 	return r

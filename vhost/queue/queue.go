@@ -76,6 +76,7 @@ func New(o Options) *Queue {
 	kind := Type(o.Arguments)
 	q := &Queue{opts: o, quorum: kind == TypeQuorum, lastUsed: time.Now(), applied: o.Policy}
 	q.core.owner = q
+	q.core.active = q.lastUsed.UnixNano()
 	q.core.id, q.core.store = o.ID, o.Store
 	if o.Pager != nil {
 		q.core.store = o.Pager.store

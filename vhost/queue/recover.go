@@ -43,6 +43,7 @@ type stack struct {
 	first  placed
 	count  int
 	bytes  int64
+	bodies int64
 }
 
 func newRecovery(maxPriority uint8, lateMax int) *recovery {
@@ -68,6 +69,8 @@ func (q *Queue) Recover(r persistence.Recovered) {
 	c.away++
 	c.recorded++
 	c.bytes += int64(r.Size)
+	c.lasting.count++ // else it would have been dropped
+	c.lasting.bytes += int64(r.Size)
 	if r.Expires != 0 {
 		c.mortal++
 	}
@@ -88,6 +91,7 @@ func (q *Queue) Recovered() error {
 			b.finish()
 		}
 	}
+	q.core.pastOf().timeline.add(q.core.nextSeq, q.recovery.started, 0)
 	q.recovery = nil
 	q.core.recovered = q.core.nextSeq
 	if q.opts.Pager == nil {
@@ -178,6 +182,7 @@ func (s *stack) add(p *placed) {
 	s.packer.add(p)
 	s.count++
 	s.bytes += int64(p.size) + messageCost
+	s.bodies += int64(p.size)
 	if s.count == segmentMax || s.bytes >= segmentBytes {
 		s.seal()
 	}
@@ -186,7 +191,7 @@ func (s *stack) add(p *placed) {
 // seal ends a segment.
 func (s *stack) seal() {
 	if s.count > 0 {
-		s.fifo.add(&segment{packed: s.packer.take(), end: s.count, stub: s.first.item()})
+		s.fifo.add(&segment{packed: s.packer.take(), end: s.count, stub: s.first.item(), lasting: extent{s.count, s.bodies}})
 	}
-	s.count, s.bytes = 0, 0
+	s.count, s.bytes, s.bodies = 0, 0, 0
 }

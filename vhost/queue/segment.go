@@ -17,6 +17,7 @@ type segment struct {
 	first, end int    // the items from first to before end are in the fifo
 	bytes      int64  // memory of the messages that were pushed
 	packed     []byte // see packer; nil while in memory
+	lasting    extent // while packed: of the items, what is persistent
 	stub       item   // while packed: the first item without its message
 	number     uint64 // counts the segments of the fifo
 	next       *segment
@@ -34,15 +35,15 @@ func (s *segment) front() *item {
 }
 
 // pack takes the segment out of memory: packed stands for its items from now on.
-func (s *segment) pack(packed []byte, first placed) {
-	s.packed, s.stub = packed, first.item()
+func (s *segment) pack(packed []byte, first placed, lasting extent) {
+	s.packed, s.stub, s.lasting = packed, first.item(), lasting
 	s.items, s.end, s.first, s.bytes = nil, s.count(), 0, 0
 }
 
 // unpack puts the items back.
 func (s *segment) unpack(items []item, bytes int64) {
 	s.items, s.first, s.end, s.bytes = items, 0, len(items), bytes
-	s.packed, s.stub = nil, item{}
+	s.packed, s.stub, s.lasting = nil, item{}, extent{}
 }
 
 // fifo is a first-in first-out list of items in segments, so that neither a long

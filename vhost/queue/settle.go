@@ -25,6 +25,7 @@ func (c *core) settle(it *item, fx *Effects) {
 }
 
 func (c *core) ack(ids []ID, fx *Effects) {
+	c.active = fx.Time()
 	for _, id := range ids {
 		if s := c.unacked.find(id); s != nil {
 			c.counts.Acked++
@@ -35,6 +36,7 @@ func (c *core) ack(ids []ID, fx *Effects) {
 }
 
 func (c *core) reject(ids []ID, fx *Effects) {
+	c.active = fx.Time()
 	for _, id := range ids {
 		if s := c.unacked.find(id); s != nil {
 			c.counts.Rejected++
@@ -48,6 +50,7 @@ func (c *core) reject(ids []ID, fx *Effects) {
 // tried again later. What is then over the limits is dropped before anything is
 // handed out again, as in RabbitMQ.
 func (c *core) requeue(ids []ID, why Cause, now int64, fx *Effects) {
+	c.active = fx.Time()
 	for _, id := range ids {
 		s := c.unacked.find(id)
 		if s == nil {

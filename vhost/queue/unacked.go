@@ -11,11 +11,13 @@ type ID struct {
 // unacked holds the messages that are out, in slots that are used again, so
 // that to hand out and to settle cost no look-up by key.
 type unacked struct {
-	slots []outstanding
-	free  []uint32
-	turn  uint32
-	count int
-	bytes int64
+	slots   []outstanding
+	free    []uint32
+	turn    uint32
+	count   int
+	bytes   int64
+	lasting extent // of these, what is persistent
+	oldest  ID     // see oldestTaken
 	// due is when a consumer can have had a delivery for too long, in Unix
 	// nanoseconds; 0 if none can. It may be too early: the delivery may have
 	// been settled.
@@ -25,6 +27,7 @@ type unacked struct {
 type outstanding struct {
 	item
 	turn     uint32
+	taken    uint32    // when it was handed out, in Unix seconds
 	consumer *Consumer // nil after basic.get
 	// since is when it was handed out, in Unix nanoseconds, if its consumer has
 	// a timeout; else 0.
@@ -34,7 +37,8 @@ type outstanding struct {
 // slotsKept is how many slots an empty table keeps.
 const slotsKept = 1024
 
-func (u *unacked) put(it *item, c *Consumer) ID {
+// put enters what is handed out at a time, in Unix nanoseconds.
+func (u *unacked) put(it *item, c *Consumer, now int64) ID {
 	u.turn++
 	var slot uint32
 	if n := len(u.free); n > 0 {
@@ -45,12 +49,15 @@ func (u *unacked) put(it *item, c *Consumer) ID {
 		u.slots = append(u.slots, outstanding{})
 	}
 	s := &u.slots[slot]
-	s.item, s.turn, s.consumer = *it, u.turn, c
+	s.item, s.turn, s.consumer, s.taken = *it, u.turn, c, uint32(now/1e9)
 	if c != nil {
 		c.unacked++
 	}
 	u.count++
 	u.bytes += int64(it.size)
+	if it.msg.Persistent {
+		u.lasting.add(it)
+	}
 	return ID{slot: slot, turn: u.turn}
 }
 
@@ -74,6 +81,9 @@ func (u *unacked) remove(id ID) {
 	}
 	u.count--
 	u.bytes -= int64(s.size)
+	if s.msg.Persistent {
+		u.lasting.subtract(&s.item)
+	}
 	*s = outstanding{}
 	if u.count == 0 && len(u.slots) > slotsKept {
 		u.slots, u.free = nil, nil
