@@ -21,15 +21,9 @@ type route struct {
 	handlers map[string]handler // by method; never HEAD or OPTIONS
 }
 
-// handler answers a request that its route matched.
-type handler func(http.ResponseWriter, *request)
-
-// request is a request with what its path captured.
-type request struct {
-	*http.Request
-	// names are the captured segments, decoded, by the name in the braces.
-	names map[string]string
-}
+// handler answers a request that its route matched. names are the captured
+// segments, decoded, by the name in the braces.
+type handler func(w http.ResponseWriter, r *http.Request, names map[string]string)
 
 // handle adds a handler. pattern starts with a slash and does not end with
 // one. GET covers HEAD; OPTIONS is answered by the router.
@@ -49,7 +43,7 @@ func (r *router) handle(pattern, method string, h handler) {
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rt, names := r.match(req.URL)
 	if rt == nil {
-		notFound(w)
+		respondError(w, errNotFound.status, errNotFound.name, errNotFound.reason)
 		return
 	}
 	method := req.Method
@@ -57,7 +51,7 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		method = http.MethodGet
 	}
 	if h := rt.handlers[method]; h != nil {
-		h(w, &request{req, names})
+		h(w, req, names)
 		return
 	}
 	w.Header().Set("Allow", rt.allow())

@@ -11,8 +11,8 @@ import (
 func testRouter() *router {
 	r := new(router)
 	say := func(what string) handler {
-		return func(w http.ResponseWriter, req *request) {
-			fmt.Fprint(w, what, " ", req.names)
+		return func(w http.ResponseWriter, _ *http.Request, names map[string]string) {
+			fmt.Fprint(w, what, " ", names)
 		}
 	}
 	r.handle("/api/vhosts", "GET", say("list"))
