@@ -125,6 +125,9 @@ type Stats struct {
 	Syncs uint64
 	// Damaged records were found, at start or by Read.
 	Damaged uint64
+	// CommitTimes are how long groups took until they were safe, in seconds, by
+	// CommitBounds; GroupSizes how many records they had, by SizeBounds.
+	CommitTimes, GroupSizes Histogram
 }
 
 // messageVersion is the first byte of an encoded message.

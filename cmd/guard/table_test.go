@@ -10,11 +10,14 @@ type row struct {
 }
 
 const (
-	zerolog = "github.com/rs/zerolog"
-	cli     = "github.com/urfave/cli/v2"
-	amqp091 = "github.com/rabbitmq/amqp091-go"
-	badger  = "github.com/dgraph-io/badger/v4"
-	hdr     = "github.com/HdrHistogram/hdrhistogram-go"
+	zerolog    = "github.com/rs/zerolog"
+	cli        = "github.com/urfave/cli/v2"
+	amqp091    = "github.com/rabbitmq/amqp091-go"
+	badger     = "github.com/dgraph-io/badger/v4"
+	prometheus = "github.com/prometheus"
+	proxy      = "github.com/pires/go-proxyproto"
+	systemd    = "github.com/coreos/go-systemd/v22"
+	hdr        = "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // table is the table of rooms in ARCHITECTURE.md, lowest layer first.
@@ -39,13 +42,20 @@ var table = []row{
 
 	{4, "vhost", []string{"amqp", "binding", "exchange", "persistence", "vhost/queue", "vhost/dedup", "vhost/auth", "vhost/policy"}, []string{zerolog}},
 
-	{5, "amqp/server", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange", "persistence", "persistence/memory"}, []string{zerolog}},
-	{5, "mgmt", []string{"amqp", "vhost", "vhost/auth"}, []string{zerolog}},
+	{5, "amqp/server", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange", "persistence", "persistence/memory"}, []string{zerolog, proxy}},
+	{5, "mgmt/definitions", []string{"amqp", "vhost", "vhost/queue", "vhost/auth", "vhost/policy", "exchange"}, nil},
+	{5, "mgmt/rates", nil, nil},
 
+	{6, "mgmt", []string{"amqp", "amqp/server", "exchange", "mgmt/definitions", "mgmt/rates", "vhost", "vhost/auth", "vhost/policy", "vhost/queue"}, []string{zerolog}},
+	{6, "mgmt/metrics", []string{"amqp", "amqp/server", "exchange", "persistence", "vhost", "vhost/queue"}, []string{zerolog, prometheus}},
 	{6, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
-	{6, "cmd/leveret", []string{"*"}, []string{zerolog, cli}},
+	{6, "amqp/server/tlstest", nil, nil},
+	{7, "cmd/leveret", []string{"*"}, []string{zerolog, cli, systemd}},
+	{6, "cmd/leveret/conf", nil, nil},
+	{6, "cmd/leveret/packaging", nil, nil},
 	{6, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
 	{6, "cmd/leveret/memguard", nil, []string{zerolog}},
+	{6, "cmd/leveret/certs", nil, nil},
 	{6, "cmd/leveret/crashtest", nil, nil},
 	{6, "cmd/guard", nil, nil},
 }
@@ -54,6 +64,7 @@ var table = []row{
 // above them.
 var testSupport = map[string]int{
 	"amqp/server/servertest": 5,
+	"amqp/server/tlstest":    3,
 	"persistence/storetest":  2,
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/cmd/leveret/ctl"
 	"github.com/leveretmq/leveret/cmd/leveret/perf"
 	"github.com/urfave/cli/v2"
 )
@@ -19,22 +20,27 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 		if c.NArg() > 0 {
 			return fmt.Errorf("there is no command %q: see leveret --help", c.Args().First())
 		}
-		conf, err := newConfig(settings{c, p.env, p.memory})
+		s, warnings, err := newSettings(c, p)
 		if err != nil {
 			return err
 		}
+		conf, err := newConfig(s)
+		if err != nil {
+			return err
+		}
+		conf.warnings, conf.effective = warnings, s.effective()
 		return serve(p, conf)
 	}
 	return &cli.App{
 		Name:      "leveret",
 		Usage:     "an AMQP 0-9-1 broker",
 		Version:   server.Version,
-		UsageText: "leveret [serve] [flags]\nleveret store check|stats [--data-dir DIRECTORY]\nleveret version",
+		UsageText: "leveret [serve] [flags]\nleveret ctl VERB\nleveret config effective\nleveret store check|stats [--data-dir DIRECTORY]\nleveret version",
 		Description: "Each flag can be given as the environment variable in brackets too; the flag wins.\n" +
 			"An empty variable counts as not given.",
 		Flags:          serveFlags(),
 		Action:         serveAction,
-		Commands:       []*cli.Command{serveCommand(serveAction), storeCommand(p), perf.Command(), versionCommand(p)},
+		Commands:       []*cli.Command{serveCommand(serveAction), configCommand(p), ctl.Command(p.ctlEnv()), storeCommand(p), perf.Command(), versionCommand(p)},
 		Writer:         p.stdout,
 		ErrWriter:      p.stderr,
 		OnUsageError:   usageError,

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/rs/zerolog"
 )
 
@@ -30,21 +32,30 @@ func configOf(t *testing.T, args []string, env map[string]string) (config, error
 	if got == nil {
 		return config{}, err
 	}
+	got.effective = nil // TestEffective looks at it
 	return *got, err
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
 }
 
 func defaults(change func(*config)) config {
 	c := config{
-		dataDir:        "./leveret-data",
-		amqpListen:     []string{":5672"},
-		httpListen:     ":15672",
-		sync:           "always",
-		memoryLimit:    1 << 30,
-		diskFreeLimit:  512 << 20,
-		maxMessageSize: 134217728,
-		productName:    "Leveret",
-		loopbackUsers:  []string{"guest"},
-		logLevel:       zerolog.InfoLevel,
+		dataDir:       "./leveret-data",
+		listen:        listenConfig{amqp: []string{":5672"}, http: ":15672", metrics: ":15692"},
+		login:         loginConfig{cert: auth.CertLogin{From: auth.FromDistinguishedName, SANType: auth.SANDNS}},
+		sync:          "always",
+		memoryLimit:   1 << 30,
+		diskFreeLimit: 512 << 20,
+		limits:        limitConfig{messageSize: 134217728, handshake: 10 * time.Second, frameMax: 131072, channelMax: 2047, heartbeat: time.Minute},
+		names:         nameConfig{product: "Leveret", node: "leveret@" + hostname(), cluster: "leveret@" + hostname()},
+		loopbackUsers: []string{"guest"},
+		logLevel:      zerolog.InfoLevel,
 	}
 	if change != nil {
 		change(&c)
@@ -76,18 +87,18 @@ func TestConfig(t *testing.T) {
 		{"in memory by env", "", env{"LEVERET_IN_MEMORY": "true"}, defaults(func(c *config) { c.inMemory = true })},
 		{"in memory by env, taken back", "--in-memory=false", env{"LEVERET_IN_MEMORY": "1"}, defaults(nil)},
 		{"empty data dir does not matter in memory", "--in-memory --data-dir=", nil, defaults(func(c *config) { c.dataDir, c.inMemory = "", true })},
-		{"one listener", "--amqp-listen 127.0.0.1:1", nil, defaults(func(c *config) { c.amqpListen = []string{"127.0.0.1:1"} })},
-		{"listeners", "serve --amqp-listen :1 --amqp-listen [::1]:2", nil, defaults(func(c *config) { c.amqpListen = []string{":1", "[::1]:2"} })},
-		{"listeners by env", "", env{"LEVERET_AMQP_LISTEN": ":1, :2"}, defaults(func(c *config) { c.amqpListen = []string{":1", ":2"} })},
-		{"http", "--http-listen localhost:0", nil, defaults(func(c *config) { c.httpListen = "localhost:0" })},
-		{"http none", "--http-listen none", nil, defaults(func(c *config) { c.httpListen = "" })},
-		{"http empty", "--http-listen=", nil, defaults(func(c *config) { c.httpListen = "" })},
-		{"http none by env", "", env{"LEVERET_HTTP_LISTEN": "none"}, defaults(func(c *config) { c.httpListen = "" })},
+		{"one listener", "--amqp-listen 127.0.0.1:1", nil, defaults(func(c *config) { c.listen.amqp = []string{"127.0.0.1:1"} })},
+		{"listeners", "serve --amqp-listen :1 --amqp-listen [::1]:2", nil, defaults(func(c *config) { c.listen.amqp = []string{":1", "[::1]:2"} })},
+		{"listeners by env", "", env{"LEVERET_AMQP_LISTEN": ":1, :2"}, defaults(func(c *config) { c.listen.amqp = []string{":1", ":2"} })},
+		{"http", "--http-listen localhost:0", nil, defaults(func(c *config) { c.listen.http = "localhost:0" })},
+		{"http none", "--http-listen none", nil, defaults(func(c *config) { c.listen.http = "" })},
+		{"http empty", "--http-listen=", nil, defaults(func(c *config) { c.listen.http = "" })},
+		{"http none by env", "", env{"LEVERET_HTTP_LISTEN": "none"}, defaults(func(c *config) { c.listen.http = "" })},
 		{"empty variables", "", env{"LEVERET_HTTP_LISTEN": "", "LEVERET_DATA_DIR": "", "LEVERET_AMQP_LISTEN": "", "LEVERET_IN_MEMORY": ""}, defaults(nil)},
-		{"smallest message size", "--max-message-size 1", nil, defaults(func(c *config) { c.maxMessageSize = 1 })},
-		{"consumers of a channel", "--consumer-max-per-channel 7", nil, defaults(func(c *config) { c.maxConsumers = 7 })},
-		{"largest message size", "", env{"LEVERET_MAX_MESSAGE_SIZE": "536870912"}, defaults(func(c *config) { c.maxMessageSize = 536870912 })},
-		{"product", "--product-name RabbitMQ", nil, defaults(func(c *config) { c.productName = "RabbitMQ" })},
+		{"smallest message size", "--max-message-size 1", nil, defaults(func(c *config) { c.limits.messageSize = 1 })},
+		{"consumers of a channel", "--consumer-max-per-channel 7", nil, defaults(func(c *config) { c.limits.consumers = 7 })},
+		{"largest message size", "", env{"LEVERET_MAX_MESSAGE_SIZE": "536870912"}, defaults(func(c *config) { c.limits.messageSize = 536870912 })},
+		{"product", "--product-name RabbitMQ", nil, defaults(func(c *config) { c.names.product = "RabbitMQ" })},
 		{"sync always", "--sync always", nil, defaults(nil)},
 		{"sync never", "--sync=never", nil, defaults(func(c *config) { c.sync = "never" })},
 		{"sync interval", "--sync interval=10ms", nil, defaults(func(c *config) { c.sync, c.syncInterval = "interval", 10*time.Millisecond })},

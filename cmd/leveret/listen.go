@@ -5,39 +5,59 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"time"
 
-	"github.com/leveretmq/leveret/mgmt"
 	"github.com/rs/zerolog"
 )
 
-// sockets are the addresses that this process has bound.
+// sockets are the addresses that this process has bound; nil = off.
 type sockets struct {
-	amqp []net.Listener
-	http net.Listener // nil = off
+	amqp, amqps                 []net.Listener
+	http, https, metrics, pprof net.Listener
 }
 
 // listen binds all addresses or none.
-func listen(c config) (sockets, error) {
-	var s sockets
-	for _, address := range c.amqpListen {
-		l, err := listenTCP("AMQP", address)
+func listen(c config) (s sockets, err error) {
+	defer func() {
 		if err != nil {
 			s.close()
-			return sockets{}, err
+			s = sockets{}
 		}
-		s.amqp = append(s.amqp, l)
+	}()
+	l := &c.listen
+	if s.amqp, err = listenAll("AMQP", l.amqp); err != nil {
+		return s, err
 	}
-	if c.httpListen != "" {
-		l, err := listenTCP("HTTP", c.httpListen)
-		if err != nil {
-			s.close()
-			return sockets{}, err
+	if s.amqps, err = listenAll("AMQPS", l.amqps); err != nil {
+		return s, err
+	}
+	for _, of := range []struct {
+		what, address string
+		to            *net.Listener
+	}{
+		{"HTTP", l.http, &s.http}, {"HTTPS", l.https, &s.https}, {"metrics", l.metrics, &s.metrics}, {"pprof", l.pprof, &s.pprof},
+	} {
+		if of.address == "" {
+			continue
 		}
-		s.http = l
+		if *of.to, err = listenTCP(of.what, of.address); err != nil {
+			return s, err
+		}
 	}
 	return s, nil
+}
+
+func listenAll(what string, addresses []string) (all []net.Listener, err error) {
+	for _, address := range addresses {
+		l, err := listenTCP(what, address)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
 }
 
 func listenTCP(what, address string) (net.Listener, error) {
@@ -62,21 +82,29 @@ func cause(err error) error {
 	return err
 }
 
+// all are the listeners that there are.
+func (s sockets) all() (all []net.Listener) {
+	all = append(append(all, s.amqp...), s.amqps...)
+	for _, l := range []net.Listener{s.http, s.https, s.metrics, s.pprof} {
+		if l != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
 // close closes what nobody serves yet.
 func (s sockets) close() {
-	for _, l := range s.amqp {
+	for _, l := range s.all() {
 		l.Close()
-	}
-	if s.http != nil {
-		s.http.Close()
 	}
 }
 
-// newHTTPServer mounts the management API. Its limits keep idle, slow and
-// oversized requests from holding on to a connection.
-func newHTTPServer(b mgmt.Broker, log zerolog.Logger) *http.Server {
+// newHTTPServer serves a handler. Its limits keep idle, slow and oversized requests
+// from holding on to a connection; a handler that streams moves its own deadlines.
+func newHTTPServer(h http.Handler, log zerolog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           mgmt.New(b, mgmt.Options{Log: &log}),
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      time.Minute,
@@ -84,4 +112,15 @@ func newHTTPServer(b mgmt.Broker, log zerolog.Logger) *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          warnings(log),
 	}
+}
+
+// profiles are Go's profiles, which take as long as they are asked to.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }

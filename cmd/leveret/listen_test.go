@@ -13,14 +13,14 @@ import (
 )
 
 func TestListenBindsAllOrNone(t *testing.T) {
-	s, err := listen(config{amqpListen: []string{"127.0.0.1:0"}})
+	s, err := listen(config{listen: listenConfig{amqp: []string{"127.0.0.1:0"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := s.amqp[0].Addr().String()
 	s.close()
 	// The second of these is taken by the first, so both are let go.
-	_, err = listen(config{amqpListen: []string{address, address}})
+	_, err = listen(config{listen: listenConfig{amqp: []string{address, address}}})
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("error %v, want address in use", err)
 	}
@@ -36,7 +36,7 @@ func TestHTTPRefusesHugeHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHTTPServer(newFakeBroker(), zerolog.New(io.Discard))
+	h := newHTTPServer(http.NotFoundHandler(), zerolog.New(io.Discard))
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(l) }()
 	defer func() {

@@ -10,8 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/leveretmq/leveret/amqp/server"
+	"github.com/leveretmq/leveret/cmd/leveret/certs"
 	"github.com/leveretmq/leveret/cmd/leveret/memguard"
+	"github.com/leveretmq/leveret/mgmt"
+	"github.com/leveretmq/leveret/mgmt/definitions"
 	"github.com/rs/zerolog"
 )
 
@@ -21,35 +25,43 @@ const shutdownGrace = 8 * time.Second
 
 // broker is what serve needs of a *server.Server.
 type broker interface {
-	Serve(net.Listener) error
+	mgmt.Broker
+	ServeWith(net.Listener, server.ListenOptions) error
 	Shutdown(context.Context) error
 	Close() error
-	InService() error
 	SetAlarm(server.Alarm, bool)
 }
 
 // serve runs a broker until a signal or a failure ends it.
 func serve(p process, c config) error {
 	memguard.Apply(c.memoryLimit)
-	n := &node{log: newLogger(p.stderr, c)}
+	n := &node{log: newLogger(p.stderr, c), started: time.Now()}
+	for _, w := range c.warnings {
+		n.log.Warn().Msg(w)
+	}
 	if err := n.open(p, c); err != nil {
 		n.bound.close()
 		return errors.Join(err, n.data.close())
 	}
 	n.start(c)
 	n.logReady()
-	return n.wait(p.signals)
+	notify(daemon.SdNotifyReady)
+	return n.wait(p.signals, p.hangups)
 }
 
 // node is a broker with the sockets it serves and the data it keeps.
 type node struct {
 	// immutable once open
-	log    zerolog.Logger
-	data   data
-	broker broker
-	bound  sockets
-	http   *http.Server // nil = off
-	memory *memguard.Guard
+	log         zerolog.Logger
+	started     time.Time
+	data        data
+	certs       *certs.Source     // nil without TLS
+	definitions *definitions.File // to be loaded; nil = none
+	broker      broker
+	bound       sockets
+	api         *mgmt.API // nil = off
+	http        []*http.Server
+	memory      *memguard.Guard
 
 	failed  chan error     // one of each socket that failed by itself; never blocks
 	serving sync.WaitGroup // one goroutine a socket
@@ -58,6 +70,12 @@ type node struct {
 // open opens everything, what fails soonest first. What is open when it fails is
 // left to the caller.
 func (n *node) open(p process, c config) (err error) {
+	if err := n.openTLS(c); err != nil {
+		return err
+	}
+	if err := n.readDefinitionsFile(c); err != nil {
+		return err
+	}
 	if err := n.data.openDir(c); err != nil {
 		return err
 	}
@@ -67,13 +85,20 @@ func (n *node) open(p process, c config) (err error) {
 	if err := n.data.openStore(p, c, &n.log); err != nil {
 		return err
 	}
-	o := server.Options{Log: &n.log, MaxMessageSize: c.maxMessageSize, Product: c.productName, MaxConsumersPerChannel: c.maxConsumers,
-		FirstUser: c.firstUser, LoopbackUsers: c.loopbackUsers}
+	o := server.Options{Log: &n.log, Product: c.names.product, ClusterName: c.names.cluster, FirstUser: c.firstUser, LoopbackUsers: c.loopbackUsers}
+	o.FirstUser.None = n.definitions != nil
+	c.limits.apply(&o)
+	c.login.apply(&o)
 	if n.data.store != nil {
 		o.Store, o.MessageMemory = n.data.store, memguard.Messages(c.memoryLimit)
 	}
-	n.broker, err = p.open(o)
-	return err
+	if n.broker, err = p.open(o); err != nil {
+		return err
+	}
+	if err := n.loadDefinitions(c); err != nil {
+		return errors.Join(err, n.broker.Close())
+	}
+	return nil
 }
 
 // start lets the guards watch and the sockets serve.
@@ -83,21 +108,20 @@ func (n *node) start(c config) {
 	if n.data.disk != nil {
 		n.data.disk.Watch(func(on bool) { n.broker.SetAlarm(server.AlarmDisk, on) })
 	}
-	n.failed = make(chan error, len(n.bound.amqp)+1)
+	n.failed = make(chan error, len(n.bound.all()))
 	for _, l := range n.bound.amqp {
-		n.serving.Go(func() {
-			if err := n.broker.Serve(l); err != nil && !errors.Is(err, server.ErrServerClosed) {
-				n.failed <- fmt.Errorf("AMQP listener: %w", err)
-			}
-		})
+		n.serveAMQP("AMQP", l, n.listenOptions(c, false))
 	}
-	if n.bound.http == nil {
-		return
+	for _, l := range n.bound.amqps {
+		n.serveAMQP("AMQPS", l, n.listenOptions(c, true))
 	}
-	n.http = newHTTPServer(n.broker, n.log)
+	n.serveHTTP(c)
+}
+
+func (n *node) serveAMQP(what string, l net.Listener, o server.ListenOptions) {
 	n.serving.Go(func() {
-		if err := n.http.Serve(n.bound.http); !errors.Is(err, http.ErrServerClosed) {
-			n.failed <- fmt.Errorf("HTTP listener: %w", err)
+		if err := n.broker.ServeWith(l, o); err != nil && !errors.Is(err, server.ErrServerClosed) {
+			n.failed <- fmt.Errorf("%s listener: %w", what, err)
 		}
 	})
 }
@@ -105,13 +129,17 @@ func (n *node) start(c config) {
 // logReady says where the broker can be reached, with the ports that a port 0
 // became.
 func (n *node) logReady() {
-	addresses := make([]string, len(n.bound.amqp))
-	for i, l := range n.bound.amqp {
-		addresses[i] = l.Addr().String()
+	e := n.log.Info().Str("version", server.Version).Int("pid", os.Getpid()).Strs("amqp", addressesOf(n.bound.amqp))
+	if len(n.bound.amqps) > 0 {
+		e = e.Strs("amqps", addressesOf(n.bound.amqps))
 	}
-	e := n.log.Info().Str("version", server.Version).Int("pid", os.Getpid()).Strs("amqp", addresses)
-	if n.bound.http != nil {
-		e = e.Str("http", n.bound.http.Addr().String())
+	for _, of := range []struct {
+		name string
+		l    net.Listener
+	}{{"http", n.bound.http}, {"https", n.bound.https}, {"metrics", n.bound.metrics}, {"pprof", n.bound.pprof}} {
+		if of.l != nil {
+			e = e.Str(of.name, of.l.Addr().String())
+		}
 	}
 	if dir := n.data.dir; dir != nil {
 		e = e.Str("data_dir", dir.Path()).Str("node_id", dir.NodeID())
@@ -121,16 +149,40 @@ func (n *node) logReady() {
 	e.Msg("ready")
 }
 
-// wait returns when the node is down: nil after a signal and a graceful end.
-func (n *node) wait(signals <-chan os.Signal) error {
-	var failure error
-	select {
-	case sig := <-signals:
-		n.log.Info().Stringer("signal", sig).Msg("shutting down; a second signal ends at once")
-	case failure = <-n.failed:
-		n.log.Error().Err(failure).Msg("a listener failed; shutting down")
+func addressesOf(all []net.Listener) []string {
+	addresses := make([]string, len(all))
+	for i, l := range all {
+		addresses[i] = l.Addr().String()
 	}
+	return addresses
+}
 
+// run waits for a reason to end; nil if it is a signal.
+func (n *node) run(signals, hangups <-chan os.Signal) error {
+	alive, stop := watchdog()
+	defer stop()
+	for {
+		select {
+		case sig := <-signals:
+			n.log.Info().Stringer("signal", sig).Msg("shutting down; a second signal ends at once")
+			return nil
+		case failure := <-n.failed:
+			n.log.Error().Err(failure).Msg("a listener failed; shutting down")
+			return failure
+		case <-hangups:
+			n.reload()
+		case <-alive:
+			if n.broker.InService() == nil {
+				notify(daemon.SdNotifyWatchdog)
+			}
+		}
+	}
+}
+
+// wait returns when the node is down: nil after a signal and a graceful end.
+func (n *node) wait(signals, hangups <-chan os.Signal) error {
+	failure := n.run(signals, hangups)
+	notify(daemon.SdNotifyStopping)
 	down := make(chan error, 1)
 	go func() { down <- n.shutdown() }()
 	select {
@@ -163,10 +215,15 @@ func (n *node) shutdown() error {
 	if err != nil {
 		err = errors.Join(err, n.broker.Close())
 	}
-	if n.http != nil && n.http.Shutdown(ctx) != nil {
-		n.http.Close()
+	for _, s := range n.http {
+		if s.Shutdown(ctx) != nil {
+			s.Close()
+		}
 	}
 	n.serving.Wait()
+	if n.api != nil {
+		n.api.Close()
+	}
 	n.memory.Close()
 	if n.data.disk != nil {
 		n.data.disk.Close()

@@ -24,13 +24,14 @@ import (
 
 // fakeBroker accepts and does nothing else.
 type fakeBroker struct {
-	opts     server.Options
-	serveErr chan error    // what a Serve returns before its time
-	stopping chan struct{} // closed by Shutdown
-	release  chan struct{} // Shutdown waits for it
-	stopErr  error         // what Shutdown returns
-	closed   chan struct{} // closed by Close
-	alarms   chan alarmCall
+	*server.Server // for those who only look
+	opts           server.Options
+	serveErr       chan error    // what a Serve returns before its time
+	stopping       chan struct{} // closed by Shutdown
+	release        chan struct{} // Shutdown waits for it
+	stopErr        error         // what Shutdown returns
+	closed         chan struct{} // closed by Close
+	alarms         chan alarmCall
 
 	store *memory.Store // the next to be opened; nil = openStore fails
 }
@@ -42,7 +43,12 @@ type alarmCall struct {
 }
 
 func newFakeBroker() *fakeBroker {
+	srv, err := server.Open(server.Options{})
+	if err != nil {
+		panic(err)
+	}
 	f := &fakeBroker{
+		Server:   srv,
 		serveErr: make(chan error, 1),
 		stopping: make(chan struct{}),
 		release:  make(chan struct{}),
@@ -54,7 +60,7 @@ func newFakeBroker() *fakeBroker {
 	return f
 }
 
-func (f *fakeBroker) Serve(l net.Listener) error {
+func (f *fakeBroker) ServeWith(l net.Listener, _ server.ListenOptions) error {
 	defer l.Close()
 	select {
 	case err := <-f.serveErr:
@@ -108,7 +114,7 @@ func start(t *testing.T, f *fakeBroker, args ...string) *program {
 	p := &program{t: t, signals: make(chan os.Signal, 2), code: make(chan int, 1), log: readLog(t, r)}
 	go func() {
 		code := run(process{
-			args:      append([]string{"--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"}, args...),
+			args:      append([]string{"--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--metrics-listen=none"}, args...),
 			env:       func(string) (string, bool) { return "", false },
 			stdout:    w,
 			stderr:    w,

@@ -1,6 +1,10 @@
 package badger
 
-import "time"
+import (
+	"time"
+
+	"github.com/leveretmq/leveret/persistence"
+)
 
 // counts are what there should be in the database, and the last numbers that
 // were used. They are written with each group.
@@ -156,11 +160,13 @@ func (s *Store) writeGroup(g *group) {
 		err = s.build(g)
 	}
 	wrote := len(g.ops.list) > 0
+	took := time.Duration(0)
 	if err == nil && wrote {
 		s.lastGroup = time.Now()
 		if err = s.commit(&g.ops); err == nil {
 			err = s.faulty("committed")
 		}
+		took = time.Since(s.lastGroup)
 	}
 	if err == nil && len(g.moves) > 0 && s.opts.Sync == Never {
 		// What is moved may be old, and should be as safe as it was.
@@ -179,6 +185,8 @@ func (s *Store) writeGroup(g *group) {
 		s.stats.Elided += uint64(g.elided)
 		if wrote {
 			s.stats.Groups++
+			s.stats.CommitTimes.Note(took.Seconds(), &persistence.CommitBounds)
+			s.stats.GroupSizes.Note(float64(len(g.records)), &persistence.SizeBounds)
 		}
 	}
 	s.room.Broadcast()

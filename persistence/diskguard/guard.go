@@ -223,3 +223,12 @@ func amount(n int64) string {
 	}
 	return fmt.Sprintf("%d MiB", n>>20)
 }
+
+// Free returns how many bytes the file system has for us, 0 if that cannot be told.
+func (g *Guard) Free() int64 {
+	n, err := free(g.opts.Dir)
+	if err != nil {
+		return 0
+	}
+	return n
+}
