@@ -10,14 +10,16 @@ type row struct {
 }
 
 const (
-	zerolog    = "github.com/rs/zerolog"
-	cli        = "github.com/urfave/cli/v2"
-	amqp091    = "github.com/rabbitmq/amqp091-go"
-	badger     = "github.com/dgraph-io/badger/v4"
-	prometheus = "github.com/prometheus"
-	proxy      = "github.com/pires/go-proxyproto"
-	systemd    = "github.com/coreos/go-systemd/v22"
-	hdr        = "github.com/HdrHistogram/hdrhistogram-go"
+	zerolog     = "github.com/rs/zerolog"
+	cli         = "github.com/urfave/cli/v2"
+	amqp091     = "github.com/rabbitmq/amqp091-go"
+	badger      = "github.com/dgraph-io/badger/v4"
+	prometheus  = "github.com/prometheus"
+	proxy       = "github.com/pires/go-proxyproto"
+	progressbar = "github.com/schollz/progressbar/v3"
+	term        = "golang.org/x/term"
+	systemd     = "github.com/coreos/go-systemd/v22"
+	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // table is the table of rooms in ARCHITECTURE.md, lowest layer first.
@@ -50,14 +52,16 @@ var table = []row{
 	{6, "mgmt/metrics", []string{"amqp", "amqp/server", "exchange", "persistence", "vhost", "vhost/queue"}, []string{zerolog, prometheus}},
 	{6, "amqp/server/servertest", []string{"amqp/server", "persistence/memory"}, []string{amqp091, zerolog}},
 	{6, "amqp/server/tlstest", nil, nil},
-	{7, "cmd/leveret", []string{"*"}, []string{zerolog, cli, systemd}},
 	{6, "cmd/leveret/conf", nil, nil},
+	{6, "cmd/leveret/ctl", nil, []string{cli, progressbar, term}},
 	{6, "cmd/leveret/packaging", nil, nil},
 	{6, "cmd/leveret/perf", []string{"amqp"}, []string{cli, hdr}},
 	{6, "cmd/leveret/memguard", nil, []string{zerolog}},
 	{6, "cmd/leveret/certs", nil, nil},
 	{6, "cmd/leveret/crashtest", nil, nil},
 	{6, "cmd/guard", nil, nil},
+
+	{7, "cmd/leveret", []string{"*"}, []string{zerolog, cli, systemd}},
 }
 
 // testSupport are packages made for tests of the layers named, though they lie

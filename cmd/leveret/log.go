@@ -30,7 +30,8 @@ func newLogger(w io.Writer, c config) zerolog.Logger {
 	if !c.logJSON {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(w), TimeFormat: logTime}
 	}
-	return zerolog.New(w).Level(c.logLevel).Hook(zerolog.HookFunc(addTime))
+	l := zerolog.New(zerolog.SyncWriter(w)).Level(c.logLevel).Hook(zerolog.HookFunc(addTime))
+	return l.Hook(&repeats{log: l, counts: map[string]int{}})
 }
 
 // addTime is there because zerolog's own timestamps take their format from a
