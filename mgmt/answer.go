@@ -1,7 +1,6 @@
 package mgmt
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,10 +106,7 @@ func respondError(w http.ResponseWriter, status int, name string, reason any) {
 // respond writes a JSON answer. For HEAD, net/http keeps the body back. It always
 // returns nil, for endpoints to end with.
 func respond(w http.ResponseWriter, status int, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // a body of a kind that JSON does not have: a bug
-	}
+	data := appendJSON(nil, body)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(data)))

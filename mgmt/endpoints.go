@@ -26,6 +26,7 @@ func endpoints() []endpoint {
 		exchangeEndpoints,
 		featureEndpoints,
 		healthEndpoints,
+		leveretEndpoints,
 		limitEndpoints,
 		messageEndpoints,
 		nodeEndpoints,

@@ -9,7 +9,7 @@ var featureEndpoints = []endpoint{
 	{http.MethodGet, "/api/feature-flags", anyUser, (*API).listFeatures},
 	{http.MethodPut, "/api/feature-flags/{name}/enable", administrator, (*API).enableFeature},
 	{http.MethodGet, "/api/deprecated-features", anyUser, (*API).listDeprecated},
-	{http.MethodGet, "/api/deprecated-features/used", anyUser, (*API).listDeprecated},
+	{http.MethodGet, "/api/deprecated-features/used", anyUser, (*API).listDeprecatedUsed},
 }
 
 // feature is something that nodes of a RabbitMQ cluster agree about to do. Here there
@@ -60,7 +60,27 @@ func (a *API) enableFeature(w http.ResponseWriter, r *request) error {
 	return done(w)
 }
 
-// listDeprecated lists nothing: there is nothing here that is about to go.
-func (a *API) listDeprecated(w http.ResponseWriter, _ *request) error {
+// deprecated are the features that RabbitMQ has announced the end of, and that clients
+// may use here for good.
+var deprecated = []feature{
+	{"global_qos", "Prefetch limits that all consumers of a channel share", "rabbit"},
+	{"transient_nonexcl_queues", "Queues that are neither durable nor exclusive", "rabbit"},
+}
+
+var deprecatedShape = shape[feature]{
+	{"name", func(f feature) any { return f.name }},
+	{"desc", func(f feature) any { return f.description }},
+	{"deprecation_phase", func(feature) any { return "permitted_by_default" }},
+	{"doc_url", func(feature) any { return "" }},
+	{"provided_by", func(f feature) any { return f.provider }},
+	{"state", func(feature) any { return "permitted" }},
+}
+
+func (a *API) listDeprecated(w http.ResponseWriter, r *request) error {
+	return respondWhole(w, r, slices.Clone(deprecated), deprecatedShape)
+}
+
+// listDeprecatedUsed lists nothing: nobody is to be warned off what will stay.
+func (a *API) listDeprecatedUsed(w http.ResponseWriter, _ *request) error {
 	return respond(w, http.StatusOK, []object{})
 }

@@ -138,25 +138,33 @@ func TestHealthChecks_OutOfService(t *testing.T) {
 	}
 }
 
-func TestHealthChecks_ConnectionLimit(t *testing.T) {
-	b := newQuietBed(t)
-	b.api.opts.Resources = func() Resources { return Resources{ConnectionLimit: 1} }
-	const path = "/api/health/checks/below-node-connection-limit"
-	if body := b.want(200, "GET", path, "", ""); body != `{"status":"ok","limit":1,"connections":0}` {
-		t.Error(body)
-	}
-	connect(t, b)
-	if body := b.want(503, "GET", path, "", ""); body != `{"status":"failed","reason":"node connection limit is reached","limit":1,"connections":1}` {
-		t.Error(body)
-	}
-	if body := b.want(503, "GET", "/api/health/checks/ready-to-serve-clients", "", ""); body != `{"status":"failed","reason":"node connection limit is reached","connections":1}` {
-		t.Error(body)
-	}
+// crowded is a broker with some connections.
+type crowded struct {
+	*server.Server
+	connections int
 }
 
-// connect opens a connection that says nothing; it is there when connect returns.
-func connect(t *testing.T, b *bed) {
-	t.Helper()
-	c := b.server.Pipe()
-	t.Cleanup(func() { c.Close() })
+func (c *crowded) Totals() server.Totals {
+	t := c.Server.Totals()
+	t.Connections = c.connections
+	return t
+}
+
+func TestHealthChecks_ConnectionLimit(t *testing.T) {
+	b := newQuietBed(t)
+	c := &crowded{Server: b.server, connections: 1}
+	b.api.broker = c
+	b.api.opts.Resources = func() Resources { return Resources{ConnectionLimit: 2} }
+	const below, ready = "/api/health/checks/below-node-connection-limit", "/api/health/checks/ready-to-serve-clients"
+	if body := b.want(200, "GET", below, "", ""); body != `{"status":"ok","limit":2,"connections":1}` {
+		t.Error(body)
+	}
+	b.want(200, "GET", ready, "", "")
+	c.connections = 2
+	if body := b.want(503, "GET", below, "", ""); body != `{"status":"failed","reason":"node connection limit is reached","limit":2,"connections":2}` {
+		t.Error(body)
+	}
+	if body := b.want(503, "GET", ready, "", ""); body != `{"status":"failed","reason":"node connection limit is reached","connections":2}` {
+		t.Error(body)
+	}
 }

@@ -167,9 +167,6 @@ func sortBy[T any](items []T, s shape[T], paths []string, reverse bool) {
 	}
 }
 
-// compareValues orders values as sortBy does.
-func compareValues(a, b any) int { return sortKeyOf(a).compare(sortKeyOf(b)) }
-
 // sortKey is a value as it is sorted by: numbers, of which what is absent is 0, before
 // booleans and null, objects and texts.
 type sortKey struct {

@@ -103,6 +103,9 @@ func wireProperties(raw json.RawMessage) (amqp.Properties, error) {
 			return nil, err
 		}
 	}
+	if p.Present == 0 {
+		return nil, nil
+	}
 	wire, err := p.Append(nil)
 	if err != nil {
 		return nil, badRequest("properties: %s", err)

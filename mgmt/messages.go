@@ -14,7 +14,7 @@ import (
 
 var messageEndpoints = []endpoint{
 	{http.MethodPost, "/api/exchanges/{vhost}/{exchange}/publish", entrant, (*API).publish},
-	{http.MethodPost, "/api/queues/{vhost}/{queue}/get", entrant, (*API).getMessages},
+	{http.MethodPost, "/api/queues/{vhost}/{queue}/get", entrant, (*API).takeMessages},
 }
 
 // publish publishes a message, and answers when it is stored.
@@ -106,8 +106,8 @@ var getModes = map[string]server.GetMode{
 	"reject_requeue_false": server.GetReject,
 }
 
-// getMessages takes messages out of a queue, or looks at them.
-func (a *API) getMessages(w http.ResponseWriter, r *request) error {
+// takeMessages takes messages out of a queue, or looks at them.
+func (a *API) takeMessages(w http.ResponseWriter, r *request) error {
 	g, err := gettingOf(r)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -42,6 +43,8 @@ type Broker interface {
 	Totals() server.Totals
 	// Alarms are those that are raised.
 	Alarms() server.Alarm
+	// Backup writes a backup of what is stored; server.ErrNoBackup if nothing is.
+	Backup(w io.Writer) error
 }
 
 // Options are the choices of New. The zero value is usable.
@@ -149,16 +152,21 @@ type API struct {
 	process   *process
 	sampler   *sampler
 
+	redrives redrives
+	backups  sync.Mutex // held while a backup is written
+
 	limiting sync.Mutex // held while limits of one thing are read and set
 	ended    sync.Once
 	// forgotten are the log-ins that are not counted any more.
 	forgotten forgotten
 }
 
-// Close ends what the API does by the clock. It may be called again.
+// Close ends what the API does by the clock, and redrives that are under way. It may be
+// called again.
 func (a *API) Close() {
 	a.ended.Do(func() { close(a.sampler.stop) })
 	<-a.sampler.stopped
+	a.redrives.close()
 }
 
 // ServeHTTP answers a request.

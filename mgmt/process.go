@@ -14,14 +14,14 @@ import (
 type load struct {
 	Resources
 	// files are open files, sockets among them the connections.
-	files, filesLimit     int64
-	sockets, socketsLimit int64
-	goroutines, runnable  int64
-	collections           int64 // of garbage
-	reclaimed             int64 // bytes
-	switches              int64 // of the processors between threads
-	reads, readBytes      int64 // of the process, whatever from
-	writes, writeBytes    int64
+	files, filesLimit    int64
+	socketsLimit         int64
+	goroutines, runnable int64
+	collections          int64 // of garbage
+	reclaimed            int64 // bytes
+	switches             int64 // of the processors between threads
+	reads, readBytes     int64 // of the process, whatever from
+	writes, writeBytes   int64
 }
 
 // process is what does not change about the process, and what is asked of the runtime.

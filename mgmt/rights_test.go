@@ -14,7 +14,7 @@ import (
 var places = []string{
 	"{queue}", "q", "{exchange}", "amq.direct", "{destination}", "amq.fanout", "{props}", "~", "{channel}", "none", "{connection}", "none",
 	"{user}", "none", "{node}", "leveret@test", "{within}", "1", "{unit}", "days", "{port}", "5672", "{protocol}", "amqp", "{pattern}", "x",
-	"{password}", "x", "{component}", "vhost-limits",
+	"{password}", "x", "{component}", "vhost-limits", "{id}", "1",
 }
 
 // nameFor is what {name} stands for.
@@ -32,6 +32,9 @@ func nameFor(pattern string) string {
 // bodies are what requests of the table send, by the first part of the pattern that
 // fits.
 var bodies = [][2]string{
+	{"/reach", `{}`},
+	{"/messages/delete", `{"all":true}`},
+	{"/messages/", `{"all":true,"to":{"queue":"q"}}`},
 	{"/publish", `{"properties":{},"routing_key":"","payload":"","payload_encoding":"string"}`},
 	{"/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`},
 	{"/actions", `{"action":"sync"}`},

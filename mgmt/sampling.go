@@ -238,15 +238,9 @@ func observeLong(r *request, l *rates.Long, columns []string) observed {
 	return o
 }
 
-// vhostCounts are the messages of a vhost: those of the queues and exchanges that there
-// are. What is deleted takes its counts with it.
-func (a *API) vhostCounts(v *vhost.VHost) server.MessageCounts {
-	counts, _ := vhostNumbers(v)
-	return counts
-}
-
-// vhostNumbers are the messages of a vhost, and the lengths of its queues together:
-// those of lengthNames.
+// vhostNumbers are the messages of a vhost, those of the queues and exchanges that there
+// are, and the lengths of its queues together: those of lengthNames. What is deleted
+// takes its counts with it.
 func vhostNumbers(v *vhost.VHost) (counts server.MessageCounts, lengths []int64) {
 	lengths = make([]int64, len(lengthNames))
 	for _, q := range v.Queues() {

@@ -1,10 +1,6 @@
 package mgmt
 
-import (
-	"bytes"
-	"encoding/json"
-	"strings"
-)
+import "strings"
 
 // shape is what the JSON object of a T has, in order. What is not asked for is not
 // worked out.
@@ -28,28 +24,7 @@ type member struct {
 }
 
 // MarshalJSON leaves absent members out.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for _, m := range o {
-		if m.value == absent {
-			continue
-		}
-		value, err := json.Marshal(m.value)
-		if err != nil {
-			return nil, err
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		name, _ := json.Marshal(m.name) // a string
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
+func (o object) MarshalJSON() ([]byte, error) { return appendObject(nil, o), nil }
 
 // get returns a member, absent if there is none.
 func (o object) get(name string) any {
@@ -109,6 +84,14 @@ func pickFrom(v any, columns [][]string) any {
 		for _, m := range v {
 			if below, ok := under(m.name, columns); ok {
 				o = append(o, member{m.name, pickFrom(m.value, below)})
+			}
+		}
+		return o
+	case map[string]any:
+		o := map[string]any{}
+		for name, value := range v {
+			if below, ok := under(name, columns); ok {
+				o[name] = pickFrom(value, below)
 			}
 		}
 		return o

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/server"
-	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/mgmt/rates"
 	"github.com/leveretmq/leveret/vhost/queue"
 )
@@ -75,12 +74,6 @@ func queueCounts(c queue.Counts) server.MessageCounts {
 		Publish: c.Published, Deliver: c.Delivered, DeliverNoAck: c.DeliveredNoAck,
 		Get: c.Got, GetNoAck: c.GotNoAck, GetEmpty: c.GotEmpty, Redeliver: c.Redelivered, Ack: c.Acked,
 	}
-}
-
-// exchangeCounts are the counts of an exchange under RabbitMQ's names.
-func exchangeCounts(x *exchange.Exchange) server.MessageCounts {
-	in, out := x.Counts()
-	return server.MessageCounts{PublishIn: in, PublishOut: out}
 }
 
 // messageStats is the message_stats of an object: the counts of names with their rates;

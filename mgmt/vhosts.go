@@ -85,7 +85,7 @@ var vhostShape = shape[*vhostRow]{
 	{"send_oct", number(func(v *vhostRow) any { return v.traffic(v.Name()).SendBytes })},
 	{"send_oct_details", details("send_oct")},
 	{"tags", func(v *vhostRow) any { return notNil(v.Tags) }},
-	{"tracing", func(v *vhostRow) any { return isTraced(v.VHost) }},
+	{"tracing", func(v *vhostRow) any { return v.Tracing() }},
 }
 
 // vhostMetadata is what was said about a vhost, as one object.
@@ -180,7 +180,7 @@ func (a *API) putVHost(w http.ResponseWriter, r *request) error {
 		err = v.SetMetadata(metadata)
 	}
 	if err == nil && tracing != nil {
-		err = setTraced(v, *tracing)
+		v.SetTracing(*tracing)
 	}
 	if err == nil && missing != nil {
 		err = a.vhosts.SetPermissions(r.user.Name, name, auth.All)
@@ -278,22 +278,4 @@ func (a *API) startVHost(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return done(w)
-}
-
-// tracer is a vhost whose messages can be traced.
-type tracer interface {
-	SetTracing(on bool) error
-	Tracing() bool
-}
-
-func isTraced(v *vhost.VHost) bool {
-	t, ok := any(v).(tracer)
-	return ok && t.Tracing()
-}
-
-func setTraced(v *vhost.VHost, on bool) error {
-	if t, ok := any(v).(tracer); ok {
-		return t.SetTracing(on)
-	}
-	return nil
 }

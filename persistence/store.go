@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"errors"
+	"io"
 
 	"github.com/leveretmq/leveret/amqp"
 )
@@ -16,9 +17,12 @@ var ErrClosed = errors.New("the store is closed")
 // ErrDamaged is wrapped by the error of a record that cannot be read back.
 var ErrDamaged = errors.New("damaged record")
 
+// ErrNoBackup is what Backup says where there is nothing on disk to be kept.
+var ErrNoBackup = errors.New("the store is in memory only: there is nothing to back up")
+
 // Store keeps definitions and records. Its methods may be called from any
 // goroutine, unless they say otherwise. No method calls back while it holds a
-// lock, and none but Await, Read, Recover, Definitions and Close does I/O.
+// lock, and none but Await, Read, Recover, Definitions, Backup and Close does I/O.
 type Store interface {
 	// Definitions returns everything that was defined and not deleted, sorted
 	// by kind and then by id. To be called before the first Write.
@@ -57,6 +61,13 @@ type Store interface {
 	// is the store's own. The record's only place is the one that the ref
 	// names; its Returns and Due may be older than what was noted last.
 	Read(refs []Ref, found func(i int, r *Record, err error))
+
+	// Backup writes all that is in the store at one moment, which is when it begins or
+	// shortly after: all that waiters were told of before is in it, and no group by half.
+	// The store goes on meanwhile, but the space of what is deleted is not free before
+	// the end. What has been written without an error is whole: an error is that of w,
+	// or the store's. It wraps ErrNoBackup where there is no such thing.
+	Backup(w io.Writer) error
 
 	// Err returns nil, or why nothing is written any more: an error that wraps
 	// ErrFailed, or ErrClosed.

@@ -10,6 +10,7 @@ type end struct {
 	name       string
 	isExchange bool
 	conn       uint64 // who asks
+	by         string // and whose user that is, for events
 }
 
 // BindQueue binds a queue to an exchange; a binding that exists is left as it
@@ -18,25 +19,25 @@ type end struct {
 // (the exchange is looked for first), 405 if the queue is exclusive to another
 // connection, 406 for arguments that the exchange cannot use.
 func (v *VHost) BindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
-	return v.bindTo(exchange, end{name: CleanName(queue), conn: conn}, key, args)
+	return v.By("").BindQueue(queue, exchange, key, args, conn)
 }
 
 // UnbindQueue removes a binding, from the store too; if there is none, it does
 // nothing. Errors: 403
 // for the default exchange, 405 if the queue is exclusive to another connection.
 func (v *VHost) UnbindQueue(queue, exchange, key string, args amqp.Table, conn uint64) error {
-	return v.unbindFrom(exchange, end{name: CleanName(queue), conn: conn}, key, args)
+	return v.By("").UnbindQueue(queue, exchange, key, args, conn)
 }
 
 // BindExchange binds an exchange to another: what the source routes to it, it
 // routes further. Errors as with BindQueue.
 func (v *VHost) BindExchange(destination, source, key string, args amqp.Table) error {
-	return v.bindTo(source, end{name: CleanName(destination), isExchange: true}, key, args)
+	return v.By("").BindExchange(destination, source, key, args)
 }
 
 // UnbindExchange is UnbindQueue for a binding between exchanges.
 func (v *VHost) UnbindExchange(destination, source, key string, args amqp.Table) error {
-	return v.unbindFrom(source, end{name: CleanName(destination), isExchange: true}, key, args)
+	return v.By("").UnbindExchange(destination, source, key, args)
 }
 
 func (v *VHost) bindTo(source string, to end, key string, args amqp.Table) error {
@@ -79,6 +80,8 @@ func (v *VHost) enterBinding(source string, to end, key string, args amqp.Table)
 	}
 	v.defined.addBinding(x, d, key, args, body)
 	v.changedLocked()
+	defer v.byLocked(to.by)()
+	v.tellBindings("binding.created", x, v.authorLocked(), exchange.Binding{Destination: d, Key: key, Arguments: args})
 	return v.defined.handOver(), history{d, x.History()}, nil
 }
 
@@ -105,6 +108,7 @@ func (v *VHost) takeBinding(source string, to end, key string, args amqp.Table) 
 	if err := v.checkEndOwnerLocked(to); err != nil {
 		return nil, err
 	}
+	defer v.byLocked(to.by)()
 	v.unbind(x, d, key, args)
 	v.changedLocked()
 	return v.defined.handOver(), nil

@@ -57,24 +57,28 @@ type throughput struct {
 	in, out uint64
 }
 
-// note counts a message that went to some queues.
-func (t *throughput) note(x *exchange.Exchange, queues int) {
+// CountPublish counts what Publish has just done at the exchange, when ShowCounts is
+// called. It is for what clients publish: dead letters, and what was held, are not
+// published once more in that sense, as in RabbitMQ.
+func (r *Router) CountPublish(x *exchange.Exchange) {
+	t := &r.throughput
 	if t.by != x {
-		t.show()
-		t.by = x
+		r.countFor(x)
 	}
 	t.in++
-	t.out += uint64(queues)
+	t.out += uint64(r.routed)
 }
 
-func (t *throughput) show() {
-	if t.in > 0 {
+func (r *Router) countFor(x *exchange.Exchange) {
+	r.ShowCounts()
+	r.throughput.by = x
+}
+
+// ShowCounts adds what was counted to the counts of the exchange. Who publishes calls it
+// once a batch.
+func (r *Router) ShowCounts() {
+	if t := &r.throughput; t.in > 0 {
 		t.by.Count(t.in, t.out)
 		t.in, t.out = 0, 0
 	}
 }
-
-// ShowCounts adds what was published since it was called last to the counts of the
-// exchanges. Who publishes for clients calls it once a batch. Dead letters, and what
-// was held, are not published once more in that sense, as in RabbitMQ.
-func (r *Router) ShowCounts() { r.throughput.show() }

@@ -35,7 +35,7 @@ func TestPredeclaredExchanges(t *testing.T) {
 	for _, x := range f.Exchanges() {
 		got = append(got, x.Name())
 	}
-	want := []string{"", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.trace", "amq.topic"}
+	want := []string{"", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.event", "amq.rabbitmq.trace", "amq.topic"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

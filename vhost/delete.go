@@ -30,6 +30,7 @@ func (r *Registry) DeleteVHost(name string) error {
 	if err == nil {
 		err = r.endDelete(v)
 	}
+	r.events.tellIf(err, "vhost.deleted", func() amqp.Table { return amqp.Table{field("name", name)} })
 	if err != nil {
 		r.mu.Lock()
 		v.deleting = false // it can be tried again

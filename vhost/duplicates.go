@@ -122,6 +122,7 @@ func (r *Router) deliverOnce(x *exchange.Exchange, m *amqp.Message, t Ticket, fx
 	e, duplicate := w.Enter(s)
 	if duplicate {
 		w.dropped.Add(1)
+		r.routed = 0
 		stored := t.Waiter != nil && w.Await(s.Key, t.Waiter, t.Number)
 		return Published{Routed: true, Duplicate: true, Stored: stored}
 	}

@@ -153,7 +153,7 @@ func TestDurableTopologyComesBack(t *testing.T) {
 	if got, want := f.defined(), [5]int{0, 0, 3, 4, 6}; got != want {
 		t.Errorf("definitions by kind: %v, want %v", got, want)
 	}
-	if n := len(f.listing()); n != 7+3+4+6+4 { // predeclared exchanges and default bindings too
+	if n := len(f.listing()); n != 8+3+4+6+4 { // predeclared exchanges and default bindings too
 		t.Errorf("%d things are durable", n)
 	}
 	f.wantSame()
@@ -411,9 +411,9 @@ func TestAnswersWaitForTheStore(t *testing.T) {
 func TestSlowerDeclareWaitsToo(t *testing.T) {
 	f := openStored(t)
 	o := f.queueOptions("q", true, false, nil)
-	q, stored, err := f.createQueue(o, me)
+	q, stored, err := f.createQueue(o, me, "")
 	f.must(err)
-	if again, also, err := f.createQueue(o, me); again != q || stored == nil || also != stored || err != nil {
+	if again, also, err := f.createQueue(o, me, ""); again != q || stored == nil || also != stored || err != nil {
 		t.Errorf("the second declare waits for %v, the first for %v; %v", also, stored, err)
 	}
 }

@@ -37,6 +37,9 @@ func (v *VHost) Apply(fx *queue.Effects) {
 		if dead := fx.TakeDead(); len(dead) > 0 {
 			v.deadLetter(dead, hop, fx)
 		}
+		if posts := fx.TakePosts(); len(posts) > 0 {
+			v.post(posts, fx)
+		}
 		if due := fx.TakeDue(); len(due) > 0 {
 			v.passOn(due, fx)
 		}

@@ -15,6 +15,8 @@ type ExchangeDeclare struct {
 	Arguments                              amqp.Table
 	// Permit is as that of QueueDeclare.
 	Permit func(name string, create bool) error
+	// By names the user who declares, for events; empty for the broker.
+	By string
 }
 
 // DeclareExchange makes an exchange, or sees to it that the one of that name is
@@ -47,7 +49,7 @@ func (v *VHost) DeclareExchange(d ExchangeDeclare) error {
 	case x == nil && d.Passive:
 		return v.noExchange(name)
 	case x == nil:
-		return v.createExchange(o, d.Permit)
+		return v.createExchange(o, d)
 	case d.Passive:
 		return awaitExchange(x, last)
 	}
@@ -66,11 +68,11 @@ func awaitExchange(x *exchange.Exchange, last *commit) error {
 	return last.await()
 }
 
-func (v *VHost) createExchange(o exchange.Options, permit func(string, bool) error) error {
+func (v *VHost) createExchange(o exchange.Options, d ExchangeDeclare) error {
 	if strings.HasPrefix(o.Name, reserved) {
 		return amqp.AccessRefused("exchange name '%s' contains reserved prefix 'amq.*'", o.Name)
 	}
-	if err := ask(permit, o.Name, true); err != nil {
+	if err := ask(d.Permit, o.Name, true); err != nil {
 		return err
 	}
 	x, err := exchange.New(o)
@@ -80,7 +82,7 @@ func (v *VHost) createExchange(o exchange.Options, permit func(string, bool) err
 	if err != nil {
 		return err
 	}
-	stored, err := v.enterExchange(x, o)
+	stored, err := v.enterExchange(x, o, d.By)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (v *VHost) createExchange(o exchange.Options, permit func(string, bool) err
 }
 
 // enterExchange makes a new exchange known.
-func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit, error) {
+func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options, by string) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.checkOpenLocked(); err != nil {
@@ -107,6 +109,8 @@ func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit
 	v.addSchedule(x, id)
 	v.duplicates.add(x, id, v.defined.store)
 	v.changedLocked()
+	defer v.byLocked(by)()
+	v.tellExchangeCreated(x)
 	return v.defined.handOver(), nil
 }
 
@@ -115,6 +119,10 @@ func (v *VHost) enterExchange(x *exchange.Exchange, o exchange.Options) (*commit
 // does nothing. All of it is in the store when it returns. Errors: 403 for the
 // default exchange and names with amq., 406 if it is used and ifUnused is set.
 func (v *VHost) DeleteExchange(name string, ifUnused bool) error {
+	return v.deleteExchange(name, ifUnused, "")
+}
+
+func (v *VHost) deleteExchange(name string, ifUnused bool, by string) error {
 	name = CleanName(name)
 	if err := checkNotDefault(name); err != nil {
 		return err
@@ -122,14 +130,14 @@ func (v *VHost) DeleteExchange(name string, ifUnused bool) error {
 	if strings.HasPrefix(name, reserved) {
 		return amqp.AccessRefused("deletion of system exchange '%s' in vhost '%s' not allowed", name, v.name)
 	}
-	stored, err := v.takeExchange(name, ifUnused)
+	stored, err := v.takeExchange(name, ifUnused, by)
 	if err != nil {
 		return err
 	}
 	return stored.await()
 }
 
-func (v *VHost) takeExchange(name string, ifUnused bool) (*commit, error) {
+func (v *VHost) takeExchange(name string, ifUnused bool, by string) (*commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x := v.exchanges[name]
@@ -139,6 +147,7 @@ func (v *VHost) takeExchange(name string, ifUnused bool) (*commit, error) {
 	if ifUnused && x.BindingCount() > 0 {
 		return nil, amqp.PreconditionFailed("exchange '%s' in vhost '%s' in use", name, v.name)
 	}
+	defer v.byLocked(by)()
 	v.removeExchange(x)
 	v.changedLocked()
 	return v.defined.handOver(), nil

@@ -89,6 +89,7 @@ func (v *VHost) enterLimits(value json.RawMessage) (*commit, error) {
 		l.id = 0
 	}
 	v.limits = l
+	v.tellLimits(value)
 	return v.defined.handOver(), nil
 }
 

@@ -174,6 +174,7 @@ func (r *Registry) enterParameter(scope parameterScope, component, name string,
 	} else {
 		r.settings[scope][name] = s
 	}
+	r.events.tellSetting(scope, name, value)
 	if c := d.handOver(); c != nil {
 		r.last = c
 	}

@@ -133,6 +133,7 @@ func (v *VHost) enterPolicy(scope policy.Scope, name string, rule *policy.Rule) 
 		return old != nil && old.Matches(k, name) || rule != nil && rule.Matches(k, name)
 	})
 	v.changedLocked()
+	v.tellPolicy(scope, name, rule)
 	return queues, v.defined.handOver(), nil
 }
 

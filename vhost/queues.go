@@ -18,6 +18,8 @@ type QueueDeclare struct {
 	// that name, and with create once more if there is none yet. Its error is that
 	// of the declare. It is not asked by a passive one, nor about direct reply-to.
 	Permit func(name string, create bool) error
+	// By names the user who declares, for events; empty for the broker.
+	By string
 }
 
 // DeclareQueue makes a queue for a connection, or sees to it that the one of
@@ -65,7 +67,7 @@ func (v *VHost) DeclareQueue(d QueueDeclare, conn uint64) (*queue.Queue, error) 
 	if q != nil {
 		err = redeclare(q, o, conn)
 	} else if err = ask(d.Permit, o.Name, true); err == nil {
-		q, last, err = v.createQueue(o, conn)
+		q, last, err = v.createQueue(o, conn, d.By)
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func redeclare(q *queue.Queue, asked queue.Options, conn uint64) error {
 }
 
 // createQueue makes a queue, unless somebody else is faster.
-func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit, error) {
+func (v *VHost) createQueue(o queue.Options, conn uint64, by string) (*queue.Queue, *commit, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.checkOpenLocked(); err != nil {
@@ -141,6 +143,8 @@ func (v *VHost) createQueue(o queue.Options, conn uint64) (*queue.Queue, *commit
 	v.activity.created.Add(1)
 	v.defined.addQueue(q, body)
 	v.changedLocked()
+	defer v.byLocked(by)()
+	v.tellQueueCreated(q)
 	return q, v.defined.handOver(), nil
 }
 
@@ -171,14 +175,18 @@ func (v *VHost) find(name string, conn uint64) (*queue.Queue, *commit, error) {
 // if it is exclusive to another connection, 406 if a condition that was set does
 // not hold, 540 for a condition on a quorum queue.
 func (v *VHost) DeleteQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *queue.Effects) (ready int, err error) {
-	ready, stored, err := v.takeQueue(CleanName(name), conn, ifUnused, ifEmpty, fx)
+	return v.deleteQueue(name, conn, ifUnused, ifEmpty, "", fx)
+}
+
+func (v *VHost) deleteQueue(name string, conn uint64, ifUnused, ifEmpty bool, by string, fx *queue.Effects) (ready int, err error) {
+	ready, stored, err := v.takeQueue(CleanName(name), conn, ifUnused, ifEmpty, by, fx)
 	if err != nil {
 		return 0, err
 	}
 	return ready, stored.await()
 }
 
-func (v *VHost) takeQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *queue.Effects) (ready int, _ *commit, err error) {
+func (v *VHost) takeQueue(name string, conn uint64, ifUnused, ifEmpty bool, by string, fx *queue.Effects) (ready int, _ *commit, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	q := v.queues[name]
@@ -194,6 +202,7 @@ func (v *VHost) takeQueue(name string, conn uint64, ifUnused, ifEmpty bool, fx *
 	if ready, err = q.Delete(ifUnused, ifEmpty, fx); err != nil {
 		return 0, nil, err
 	}
+	defer v.byLocked(by)()
 	v.removeQueue(q)
 	v.activity.deleted.Add(1)
 	v.changedLocked()

@@ -32,6 +32,8 @@ type Options struct {
 	// about to be: nobody can log in, or enter, any more. Nil if nobody is to be told.
 	UserGone  func(name string)
 	VHostGone func(*VHost)
+	// Node is what the broker is called in events.
+	Node string
 }
 
 // Registry is the vhosts of a broker. Its methods may be called from any
@@ -48,6 +50,8 @@ type Registry struct {
 
 	clock    clock
 	activity activity
+	events   events
+	root     *VHost // "/"; immutable
 
 	mu sync.RWMutex
 	// guarded by mu
@@ -73,7 +77,9 @@ func New(o Options) (*Registry, error) {
 	if o.Log != nil {
 		r.log = *o.Log
 	}
-	r.vhosts[DefaultName] = r.newVHost(DefaultName, 0)
+	r.events.registry, r.events.node = r, o.Node
+	r.root = r.newVHost(DefaultName, 0)
+	r.vhosts[DefaultName] = r.root
 	r.users = r.newUsers()
 	if r.store != nil {
 		if err := r.recover(); err != nil {
@@ -82,6 +88,9 @@ func New(o Options) (*Registry, error) {
 			return nil, err
 		}
 	}
+	r.root.mu.Lock()
+	r.root.changedLocked() // who listens to events may have come back
+	r.root.mu.Unlock()
 	r.clock.open()
 	for _, v := range r.vhosts {
 		v.trimRecovered()
@@ -140,6 +149,7 @@ func (r *Registry) enterVHost(name string) (*VHost, *commit, error) {
 	if r.store == nil {
 		v := r.newVHost(name, 0)
 		r.vhosts[name] = v
+		r.events.tellVHostCreated(v)
 		return v, nil, nil
 	}
 	d := vhostDefinition{name}
@@ -153,6 +163,7 @@ func (r *Registry) enterVHost(name string) (*VHost, *commit, error) {
 	v := r.newVHost(name, id)
 	r.vhosts[name] = v
 	r.last = all.handOver()
+	r.events.tellVHostCreated(v)
 	return v, r.last, nil
 }
 

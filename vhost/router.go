@@ -25,7 +25,7 @@ type Router struct {
 	version uint64
 	queues  []*queue.Queue
 
-	routed     []*queue.Queue // of the last message; of the same memory as queues
+	routed     int // how many queues the last message has found
 	throughput throughput
 
 	held     []heldBy // where the last message waits
@@ -66,6 +66,8 @@ type Ticket struct {
 type Published struct {
 	// Routed: at least one queue was found for it, or it is a duplicate.
 	Routed bool
+	// Kept: some queue has taken it, or the schedule of an exchange.
+	Kept bool
 	// Duplicate: the exchange, or some queue, has seen its key and dropped it.
 	Duplicate bool
 	// Refused: the overflow of some queue refused it; others may have it.
@@ -81,15 +83,12 @@ type Published struct {
 // unless the exchange must decode headers or the message is to be stored. What
 // follows from it is in fx.
 func (r *Router) Publish(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects) Published {
-	r.routed = nil
-	p := r.deliver(x, m, t, fx, nil)
-	r.throughput.note(x, len(r.routed))
-	return p
+	return r.deliver(x, m, t, fx, nil)
 }
 
 // Routed returns the queues that were found for what was published last, whatever they
 // did with it. The slice is valid until the next Publish.
-func (r *Router) Routed() []*queue.Queue { return r.routed }
+func (r *Router) Routed() []*queue.Queue { return r.queues[:r.routed] }
 
 // deliver is Publish that leaves out the queues of which skip, if set, is true.
 func (r *Router) deliver(x *exchange.Exchange, m *amqp.Message, t Ticket, fx *queue.Effects, skip func(*queue.Queue) bool) Published {
@@ -107,20 +106,21 @@ func (r *Router) deliverAny(x *exchange.Exchange, m *amqp.Message, t Ticket, fx 
 		stale bool
 	)
 	r.held = r.held[:0]
-	r.routed = r.route(x, m)
-	for _, q := range r.routed {
+	queues := r.route(x, m)
+	r.routed = len(queues)
+	for _, q := range queues {
 		if skip == nil || !skip(q) {
 			stale = !p.offer(q, m, &rec, fx) || stale
 		}
 	}
 	for _, h := range r.held {
 		if h.queue.Hold(m, h.due, &rec, fx) == queue.Accepted {
-			p.Routed = true
+			p.Routed, p.Kept = true, true
 		}
 	}
 	if stale {
 		r.deliverAgain(x, m, &p, &rec, fx, skip)
-		r.routed = r.queues
+		r.routed = len(r.queues)
 	}
 	if p.Duplicate {
 		t = r.awaitOriginals(m, t, &p, rec != nil)
@@ -139,6 +139,8 @@ func (r *Router) deliverAny(x *exchange.Exchange, m *amqp.Message, t Ticket, fx 
 // found.
 func (p *Published) offer(q *queue.Queue, m *amqp.Message, rec **persistence.Record, fx *queue.Effects) bool {
 	switch q.Publish(m, rec, fx) {
+	case queue.Accepted:
+		p.Kept = true
 	case queue.Closed:
 		return false
 	case queue.Refused:
@@ -204,7 +206,7 @@ func (r *Router) ask(x *exchange.Exchange, m *amqp.Message) []exchange.Queue {
 // forget lets go of what the last message led to.
 func (r *Router) forget() {
 	clear(r.queues)
-	r.queues, r.routed = r.queues[:0], nil
+	r.queues, r.routed = r.queues[:0], 0
 	r.from, r.named = nil, nil
 	r.result.Reset()
 }

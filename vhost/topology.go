@@ -24,6 +24,9 @@ type topology struct {
 	// defined is what of all this is in the store.
 	defined definitions
 	closed  bool
+
+	events *events // nil: nobody is told
+	author string  // who makes the change under way, for events; empty for the broker
 }
 
 // source is an exchange that leads to a destination by so many bindings.
@@ -79,6 +82,7 @@ func (t *topology) addQueue(q *queue.Queue, owner uint64) {
 func (t *topology) removeQueue(q *queue.Queue) {
 	delete(t.queues, q.Name())
 	t.defined.removeQueue(q)
+	defer t.tellQueueDeleted(q)
 	owner := q.Options().Owner
 	if owned := t.exclusive[owner]; owned != nil {
 		delete(owned, q)
@@ -115,9 +119,11 @@ func (t *topology) removeAbandoned(gone []*exchange.Exchange) {
 			if removed := x.RemoveDestination(b.Destination); len(removed) > 0 {
 				t.forgetSource(b.Destination, x, len(removed))
 				t.defined.removeBindings(x, removed...)
+				t.tellBindings("binding.deleted", x, internally, removed...)
 			}
 		}
 		gone = t.removeDestination(x, gone)
+		t.tellExchangeDeleted(x)
 	}
 }
 
@@ -125,7 +131,9 @@ func (t *topology) removeAbandoned(gone []*exchange.Exchange) {
 // are abandoned because of it.
 func (t *topology) removeDestination(d exchange.Destination, abandoned []*exchange.Exchange) []*exchange.Exchange {
 	for _, s := range t.sources[d] {
-		t.defined.removeBindings(s.exchange, s.exchange.RemoveDestination(d)...)
+		removed := s.exchange.RemoveDestination(d)
+		t.defined.removeBindings(s.exchange, removed...)
+		t.tellBindings("binding.deleted", s.exchange, internally, removed...)
 		if s.exchange.Abandoned() {
 			abandoned = append(abandoned, s.exchange)
 		}
@@ -158,7 +166,9 @@ func (t *topology) unbind(x *exchange.Exchange, to exchange.Destination, key str
 		return false
 	}
 	t.forgetSource(to, x, 1)
-	t.defined.removeBindings(x, exchange.Binding{Destination: to, Key: key, Arguments: args})
+	b := exchange.Binding{Destination: to, Key: key, Arguments: args}
+	t.defined.removeBindings(x, b)
+	t.tellBindings("binding.deleted", x, t.authorLocked(), b)
 	if x.Abandoned() {
 		t.removeExchange(x)
 	}

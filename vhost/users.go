@@ -3,6 +3,7 @@ package vhost
 import (
 	"net"
 
+	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/persistence"
 	"github.com/leveretmq/leveret/vhost/auth"
 )
@@ -45,7 +46,15 @@ func (r *Registry) enterUsers(change func(*definitions) error) (*commit, error) 
 // PutUser makes a user, or changes tags and password of the one of that name, who
 // keeps all rights. The error is a *policy.Refused, or the store's.
 func (r *Registry) PutUser(a auth.Account) error {
-	return r.changeUsers(func(*definitions) error { return r.users.Put(a) })
+	known := false
+	err := r.changeUsers(func(*definitions) error {
+		_, known = r.users.Account(a.Name)
+		return r.users.Put(a)
+	})
+	if err == nil {
+		r.events.tellUser(a, known)
+	}
+	return err
 }
 
 // DeleteUser deletes a user with all rights and limits, and then says so to
@@ -66,6 +75,7 @@ func (r *Registry) DeleteUser(name string) error {
 	if err == nil && r.userGone != nil {
 		r.userGone(name)
 	}
+	r.events.tellIf(err, "user.deleted", func() amqp.Table { return amqp.Table{field("name", name)} })
 	return err
 }
 
@@ -84,26 +94,38 @@ func (r *Registry) SetLoopbackOnly(names []string) { r.users.SetLoopbackOnly(nam
 // The error is auth.ErrNoUser, 530 if there is no such vhost, a *policy.Refused for
 // an expression that cannot be used, or the store's.
 func (r *Registry) SetPermissions(user, vhost string, p auth.Permissions) error {
-	return r.changeRights(vhost, func() error { return r.users.SetPermissions(user, vhost, p) })
+	err := r.changeRights(vhost, func() error { return r.users.SetPermissions(user, vhost, p) })
+	r.events.tellIf(err, "permission.created", func() amqp.Table {
+		return amqp.Table{field("user", user), field("vhost", vhost), field("configure", p.Configure), field("write", p.Write), field("read", p.Read)}
+	})
+	return err
 }
 
 // DeletePermissions takes all rights in a vhost from a user, but for topic
 // permissions. As in RabbitMQ connections that are open stay open and may do nothing new;
 // consumers that there are go on. Errors are as with SetPermissions.
 func (r *Registry) DeletePermissions(user, vhost string) error {
-	return r.changeRights(vhost, func() error { return r.users.DeletePermissions(user, vhost) })
+	err := r.changeRights(vhost, func() error { return r.users.DeletePermissions(user, vhost) })
+	r.events.tellIf(err, "permission.deleted", func() amqp.Table { return amqp.Table{field("user", user), field("vhost", vhost)} })
+	return err
 }
 
 // SetTopicPermissions says which routing keys of a topic exchange a user may use.
 // There need not be such an exchange. Errors are as with SetPermissions.
 func (r *Registry) SetTopicPermissions(user, vhost, exchange string, p auth.TopicPermissions) error {
-	return r.changeRights(vhost, func() error { return r.users.SetTopicPermissions(user, vhost, exchange, p) })
+	err := r.changeRights(vhost, func() error { return r.users.SetTopicPermissions(user, vhost, exchange, p) })
+	r.events.tellIf(err, "topic.permission.created", func() amqp.Table {
+		return amqp.Table{field("user", user), field("vhost", vhost), field("exchange", exchange), field("write", p.Write), field("read", p.Read)}
+	})
+	return err
 }
 
 // DeleteTopicPermissions lets a user use all routing keys of an exchange again, with
 // an empty name those of all exchanges of the vhost. Errors are as with SetPermissions.
 func (r *Registry) DeleteTopicPermissions(user, vhost, exchange string) error {
-	return r.changeRights(vhost, func() error { return r.users.DeleteTopicPermissions(user, vhost, exchange) })
+	err := r.changeRights(vhost, func() error { return r.users.DeleteTopicPermissions(user, vhost, exchange) })
+	r.events.tellIf(err, "topic.permission.deleted", func() amqp.Table { return amqp.Table{field("user", user), field("vhost", vhost)} })
+	return err
 }
 
 func (r *Registry) changeRights(vhost string, change func() error) error {
@@ -137,10 +159,17 @@ func (r *Registry) Rights(user, vhost string) *auth.Rights { return r.users.Righ
 // RightsVersion is another after each change of anybody's rights.
 func (r *Registry) RightsVersion() uint64 { return r.users.RightsVersion() }
 
-// MakeFirstUser makes an administrator with all rights in a vhost, which is made
-// too, unless there is a user already. Nobody waits for the store: what a crash
+// MakeFirstUser makes a user with rights in a vhost, which is made too, unless there
+// is a user already. One without Tags becomes an administrator, and the zero
+// Permissions are for auth.All. Nobody waits for the store: what a crash
 // swallows the next start makes again.
-func (r *Registry) MakeFirstUser(a auth.Account, vhost string) error {
+func (r *Registry) MakeFirstUser(a auth.Account, vhost string, may auth.Permissions) error {
+	if a.Tags == nil {
+		a.Tags = []string{"administrator"}
+	}
+	if may == (auth.Permissions{}) {
+		may = auth.All
+	}
 	if len(r.users.Accounts()) > 0 {
 		return nil
 	}
@@ -149,11 +178,10 @@ func (r *Registry) MakeFirstUser(a auth.Account, vhost string) error {
 	}
 	r.log.Info().Str("user", a.Name).Str("vhost", vhost).Msg("making the first user")
 	_, err := r.enterUsers(func(*definitions) error {
-		a.Tags = []string{"administrator"}
 		if err := r.users.Put(a); err != nil {
 			return err
 		}
-		return r.users.SetPermissions(a.Name, vhost, auth.All)
+		return r.users.SetPermissions(a.Name, vhost, may)
 	})
 	return err
 }

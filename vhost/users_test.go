@@ -101,11 +101,11 @@ func TestUserErrors(t *testing.T) {
 
 func TestFirstUser(t *testing.T) {
 	f := openStored(t)
-	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "root"}, Password: "toor"}, "v"))
-	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "second"}, Password: "p"}, "w"))
+	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "root"}, Password: "toor"}, "v", auth.Permissions{}))
+	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "second"}, Password: "p"}, "w", auth.Permissions{}))
 	f.must(f.registry.PutUser(auth.Account{User: auth.User{Name: "third"}})) // stored after the first
 	f.restart()
-	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "second"}, Password: "p"}, "w"))
+	f.must(f.registry.MakeFirstUser(auth.Account{User: auth.User{Name: "second"}, Password: "p"}, "w", auth.Permissions{}))
 	root, _ := f.registry.User("root")
 	if err := f.login("root", "toor"); err != nil || len(root.Tags) != 1 || root.Tags[0] != "administrator" {
 		t.Errorf("it is %+v, %v", root, err)
@@ -120,9 +120,13 @@ func TestFirstUser(t *testing.T) {
 	r, err := New(Options{})
 	f.must(err)
 	defer r.Close()
-	f.must(r.MakeFirstUser(auth.Account{User: auth.User{Name: "root"}, Password: "toor"}, "/"))
-	if r.Rights("root", "/") == nil {
-		t.Error("in memory the first user has no rights")
+	few := auth.Permissions{Configure: "^$", Write: "a", Read: "b"}
+	f.must(r.MakeFirstUser(auth.Account{User: auth.User{Name: "root", Tags: []string{}}, Password: "toor"}, "/", few))
+	if all := r.Permissions(); len(all) != 1 || all[0].Permissions != few {
+		t.Errorf("in memory the first user has %v", all)
+	}
+	if root, _ := r.User("root"); len(root.Tags) != 0 {
+		t.Errorf("without tags it has %v", root.Tags)
 	}
 }
 

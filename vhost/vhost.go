@@ -29,6 +29,10 @@ type VHost struct {
 
 	duplicates duplicates
 	activity   *activity // the registry's
+	events     *events   // the registry's
+	tracing    atomic.Bool
+	// eventExchange is that of "/", nil in others; immutable.
+	eventExchange *exchange.Exchange
 
 	governing sync.Mutex // held while policies are applied; before mu
 
@@ -49,7 +53,7 @@ type VHost struct {
 // definition, 0 for "/".
 func (r *Registry) newVHost(name string, id uint64) *VHost {
 	v := &VHost{
-		name: name, activity: &r.activity, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
+		name: name, activity: &r.activity, events: &r.events, log: r.log.With().Str("vhost", name).Logger(), pager: r.pager,
 		topology: newTopology(newDefinitions(r.store, id)), limits: vhostLimits{Limits: limitsOf(nil)},
 	}
 	v.onClock = func(fx *queue.Effects) {
@@ -61,10 +65,15 @@ func (r *Registry) newVHost(name string, id uint64) *VHost {
 		fx.WakeAll()
 	}
 	v.defined.duplicates = &v.duplicates
+	v.topology.events = v.events
 	v.routers.New = func() any { return v.NewRouter() }
 	v.door = newDoor(name)
 	for _, x := range exchange.Predeclared(name) {
 		v.addExchange(x)
+	}
+	if name == DefaultName {
+		v.eventExchange = newEventExchange()
+		v.addExchange(v.eventExchange)
 	}
 	v.version.Store(1)
 	return v
@@ -74,7 +83,12 @@ func (r *Registry) newVHost(name string, id uint64) *VHost {
 func (v *VHost) Name() string { return v.name }
 
 // changedLocked makes all routes that were found so far stale.
-func (v *VHost) changedLocked() { v.version.Add(1) }
+func (v *VHost) changedLocked() {
+	v.version.Add(1)
+	if v.eventExchange != nil {
+		v.events.heard.Store(v.eventExchange.BindingCount() > 0)
+	}
+}
 
 // close closes all queues.
 func (v *VHost) close() {

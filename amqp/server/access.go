@@ -63,6 +63,9 @@ func (s *subject) checkEntry() error {
 	return nil
 }
 
+// author changes the vhost in the user's name.
+func (s *subject) author() vhost.Author { return s.vhost.By(s.user.Name) }
+
 // checker checks what a channel, or an Actor, does. It remembers what its subject, whom
 // the channels of a connection share, was granted.
 type checker struct {

@@ -43,6 +43,7 @@ func (a *Actor) carryOut() {
 // asked for. d.Permit is replaced; errors are those of vhost.DeclareQueue, and 403.
 func (a *Actor) DeclareQueue(d vhost.QueueDeclare) (*queue.Queue, error) {
 	d.Permit = a.permit(true, d.Arguments, "x-dead-letter-exchange")
+	d.By = a.user.Name
 	return a.vhost.DeclareQueue(d, nobody)
 }
 
@@ -53,7 +54,7 @@ func (a *Actor) DeleteQueue(name string, ifUnused, ifEmpty bool) (ready int, err
 		return 0, err
 	}
 	defer a.carryOut()
-	return a.vhost.DeleteQueue(name, nobody, ifUnused, ifEmpty, &a.fx)
+	return a.author().DeleteQueue(name, nobody, ifUnused, ifEmpty, &a.fx)
 }
 
 // PurgeQueue drops the ready messages of a queue and returns how many that were.
@@ -70,6 +71,7 @@ func (a *Actor) PurgeQueue(name string) (int, error) {
 // 403.
 func (a *Actor) DeclareExchange(d vhost.ExchangeDeclare) error {
 	d.Permit = a.permit(false, d.Arguments, "alternate-exchange")
+	d.By = a.user.Name
 	return a.vhost.DeclareExchange(d)
 }
 
@@ -79,7 +81,7 @@ func (a *Actor) DeleteExchange(name string, ifUnused bool) error {
 	if err := a.mayDelete(name); err != nil {
 		return err
 	}
-	return a.vhost.DeleteExchange(name, ifUnused)
+	return a.author().DeleteExchange(name, ifUnused)
 }
 
 // Bind makes a binding, or finds it there.
@@ -88,9 +90,9 @@ func (a *Actor) Bind(b vhost.Binding) error {
 		return err
 	}
 	if b.ToExchange {
-		return a.vhost.BindExchange(b.Destination, b.Source, b.Key, b.Arguments)
+		return a.author().BindExchange(b.Destination, b.Source, b.Key, b.Arguments)
 	}
-	return a.vhost.BindQueue(b.Destination, b.Source, b.Key, b.Arguments, nobody)
+	return a.author().BindQueue(b.Destination, b.Source, b.Key, b.Arguments, nobody)
 }
 
 // Unbind removes a binding. One that is not there is no error.
@@ -99,9 +101,9 @@ func (a *Actor) Unbind(b vhost.Binding) error {
 		return err
 	}
 	if b.ToExchange {
-		return a.vhost.UnbindExchange(b.Destination, b.Source, b.Key, b.Arguments)
+		return a.author().UnbindExchange(b.Destination, b.Source, b.Key, b.Arguments)
 	}
-	return a.vhost.UnbindQueue(b.Destination, b.Source, b.Key, b.Arguments, nobody)
+	return a.author().UnbindQueue(b.Destination, b.Source, b.Key, b.Arguments, nobody)
 }
 
 // Got is a message that was taken out of a queue.
@@ -154,6 +156,9 @@ func (a *Actor) Get(name string, n int, mode GetMode) ([]Got, error) {
 		d, left, ok := q.Get(mode == GetAck, &a.fx)
 		if !ok {
 			break
+		}
+		if a.vhost.Tracing() {
+			a.tracer().deliver(&d, q.Name(), &a.fx)
 		}
 		list = append(list, Got{d.Message, propertiesOf(&d), d.Redelivered, left})
 		ids = append(ids, d.ID)

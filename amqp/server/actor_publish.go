@@ -49,7 +49,12 @@ func (a *Actor) Publish(ctx context.Context, p Publishing) (Outcome, error) {
 		return Outcome{}, err
 	}
 	o := persistence.NewOutcome()
-	done := router.Publish(x, c.take(), vhost.Ticket{Waiter: o}, &a.fx)
+	m := c.take()
+	done := router.Publish(x, m, vhost.Ticket{Waiter: o}, &a.fx)
+	if a.vhost.Tracing() {
+		a.tracer().publish(m, router.Routed(), &a.fx, 0)
+	}
+	router.CountPublish(x)
 	a.srv.countPublish(len(p.Body), done)
 	a.carryOut()
 	if done.Stored && !done.Refused {

@@ -35,7 +35,14 @@ func (a Alarm) reason() string {
 // publishes is told why (connection.blocked, if it can be), and what it
 // publishes from then on waits. All else goes on: consumers, acks, the end of a
 // connection.
-func (s *Server) SetAlarm(a Alarm, on bool) { s.alarms.set(a, on) }
+func (s *Server) SetAlarm(a Alarm, on bool) {
+	before := s.alarms.set(a, on)
+	for _, one := range []Alarm{AlarmMemory, AlarmDisk} {
+		if a&one != 0 && (before&one != 0) != on {
+			s.tellAlarm(one, on)
+		}
+	}
+}
 
 // alarms are those that are raised at the moment.
 type alarms struct {
@@ -44,10 +51,11 @@ type alarms struct {
 	cleared chan struct{} // closed when none is left
 }
 
-func (a *alarms) set(which Alarm, on bool) {
+// set returns what was raised before.
+func (a *alarms) set(which Alarm, on bool) (before Alarm) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	before := a.raised
+	before = a.raised
 	if on {
 		a.raised |= which
 	} else {
@@ -59,6 +67,7 @@ func (a *alarms) set(which Alarm, on bool) {
 	case before != 0 && a.raised == 0:
 		close(a.cleared)
 	}
+	return before
 }
 
 // current returns why publishers must wait and what to wait for; "" if they

@@ -218,6 +218,7 @@ func (ch *channel) release() {
 	ch.carryOut(entries, requeueLost)
 	for _, c := range consumers {
 		c.queue.Cancel(c.handle, &ch.conn.fx)
+		c.tellDeleted(internalUser)
 	}
 	ch.closeReply()
 	ch.content = content{}

@@ -99,19 +99,19 @@ func (ch *channel) consume(q *queue.Queue, m *amqp.BasicConsume) error {
 		return err
 	}
 	con := &consumer{ch: ch, tag: m.ConsumerTag, noAck: m.NoAck, prefetch: ch.prefetch, queue: q}
-	handle, err := q.Consume(queue.Spec{
+	spec := queue.Spec{
 		Key:      queue.Key{Connection: ch.conn.id, Channel: ch.number, Tag: m.ConsumerTag},
 		Receiver: con, NoAck: m.NoAck, Exclusive: m.Exclusive, Priority: priority,
 		Timeout: timeout, HasTimeout: hasTimeout, Prefetch: uint16(ch.prefetch), Arguments: m.Arguments,
-	})
-	if err != nil {
+	}
+	if con.handle, err = q.Consume(spec); err != nil {
 		return err
 	}
-	con.handle = handle
+	con.tellCreated(&spec)
 	if ch.enter(con, m.NoWait) {
 		ch.conn.fx.Wake(&ch.conn.out)
 	}
-	q.Ready(handle, &ch.conn.fx)
+	q.Ready(con.handle, &ch.conn.fx)
 	return nil
 }
 
@@ -173,6 +173,7 @@ func (ch *channel) basicCancel(m *amqp.BasicCancel) error {
 		out.mu.Unlock()
 		if con != nil {
 			con.queue.Cancel(con.handle, &ch.conn.fx)
+			con.tellDeleted(ch.conn.user.Name)
 		}
 	}
 	ch.answer(m.NoWait, &amqp.BasicCancelOk{ConsumerTag: m.ConsumerTag})
@@ -201,17 +202,10 @@ func (ch *channel) basicGet(m *amqp.BasicGet) error {
 		ch.send(&amqp.BasicGetEmpty{})
 		return nil
 	}
-	if m.NoAck {
-		ch.count(tallyGetNoAck, 1)
-	} else {
-		ch.count(tallyGet, 1)
-	}
-	if d.Redelivered {
-		ch.count(tallyGetRedelivered, 1)
-	}
 	out := &ch.conn.out
 	out.mu.Lock()
 	ch.lastTag++
+	ch.sent.noteGot(m.NoAck, d.Redelivered)
 	if !m.NoAck {
 		ch.unacked.add(entry{ch.lastTag, q, d.ID, nil})
 	}
@@ -223,6 +217,9 @@ func (ch *channel) basicGet(m *amqp.BasicGet) error {
 	out.mu.Unlock()
 	if owesWake {
 		ch.conn.fx.Wake(out)
+	}
+	if ch.conn.vhost.Tracing() {
+		ch.tracer().deliver(&d, q.Name(), &ch.conn.fx)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (ch *channel) exchangeDeclare(m *amqp.ExchangeDeclare) error {
 	err := ch.conn.vhost.DeclareExchange(vhost.ExchangeDeclare{
 		Name: m.Exchange, Type: m.Type, Passive: m.Passive, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments,
-		Permit: ch.permit(false, m.Arguments, "alternate-exchange"),
+		Permit: ch.permit(false, m.Arguments, "alternate-exchange"), By: ch.conn.user.Name,
 	})
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (ch *channel) exchangeDelete(m *amqp.ExchangeDelete) error {
 	if err := ch.mayDelete(m.Exchange); err != nil {
 		return err
 	}
-	if err := ch.conn.vhost.DeleteExchange(m.Exchange, m.IfUnused); err != nil {
+	if err := ch.who.author().DeleteExchange(m.Exchange, m.IfUnused); err != nil {
 		return err
 	}
 	ch.answer(m.NoWait, &amqp.ExchangeDeleteOk{})
@@ -49,7 +49,7 @@ func (ch *channel) exchangeBind(m *amqp.ExchangeBind) error {
 	if err := ch.mayBind(m.Source, m.Destination, false, m.RoutingKey); err != nil {
 		return err
 	}
-	if err := ch.conn.vhost.BindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
+	if err := ch.who.author().BindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
 		return err
 	}
 	ch.answer(m.NoWait, &amqp.ExchangeBindOk{})
@@ -60,7 +60,7 @@ func (ch *channel) exchangeUnbind(m *amqp.ExchangeUnbind) error {
 	if err := ch.mayBind(m.Source, m.Destination, false, m.RoutingKey); err != nil {
 		return err
 	}
-	if err := ch.conn.vhost.UnbindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
+	if err := ch.who.author().UnbindExchange(m.Destination, m.Source, m.RoutingKey, m.Arguments); err != nil {
 		return err
 	}
 	ch.answer(m.NoWait, &amqp.ExchangeUnbindOk{})

@@ -44,7 +44,7 @@ func (ch *channel) queueDeclare(m *amqp.QueueDeclare) error {
 	q, err := ch.conn.vhost.DeclareQueue(vhost.QueueDeclare{
 		Name: m.Queue, Passive: m.Passive, Durable: m.Durable, Exclusive: m.Exclusive,
 		AutoDelete: m.AutoDelete, Arguments: m.Arguments,
-		Permit: ch.permit(true, m.Arguments, "x-dead-letter-exchange"),
+		Permit: ch.permit(true, m.Arguments, "x-dead-letter-exchange"), By: ch.conn.user.Name,
 	}, ch.conn.id)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (ch *channel) queueBind(m *amqp.QueueBind) error {
 		return err
 	}
 	ch.conn.beforeStored()
-	if err := ch.conn.vhost.BindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
+	if err := ch.who.author().BindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
 	}
 	ch.answer(m.NoWait, &amqp.QueueBindOk{})
@@ -91,7 +91,7 @@ func (ch *channel) queueUnbind(m *amqp.QueueUnbind) error {
 		return err
 	}
 	ch.conn.beforeStored()
-	if err := ch.conn.vhost.UnbindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
+	if err := ch.who.author().UnbindQueue(name, m.Exchange, key, m.Arguments, ch.conn.id); err != nil {
 		return err
 	}
 	ch.send(&amqp.QueueUnbindOk{})
@@ -123,7 +123,7 @@ func (ch *channel) queueDelete(m *amqp.QueueDelete) error {
 		return err
 	}
 	ch.conn.beforeStored()
-	n, err := ch.conn.vhost.DeleteQueue(name, ch.conn.id, m.IfUnused, m.IfEmpty, &ch.conn.fx)
+	n, err := ch.who.author().DeleteQueue(name, ch.conn.id, m.IfUnused, m.IfEmpty, &ch.conn.fx)
 	if err != nil {
 		return err
 	}

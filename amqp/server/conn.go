@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -220,30 +219,6 @@ func (c *conn) logLoss(err error) {
 	}
 }
 
-// errPanic is why a connection is lost whose writer has failed.
-var errPanic = errors.New("session failed")
-
-// recoverPanic, deferred, keeps a fault in one session from ending the broker:
-// it costs the connection, with 541 if the writer can still say so.
-func (c *conn) recoverPanic(goroutine string) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	c.log.Error().Interface("panic", v).Str("goroutine", goroutine).Bytes("stack", debug.Stack()).Msg("session failed")
-	c.heart.stop()
-	if goroutine == "writer" {
-		c.lost(errPanic)
-		return
-	}
-	c.releaseAfterPanic()
-	e := amqp.InternalError("")
-	c.send(0, &amqp.ConnectionClose{ReplyCode: e.Code, ReplyText: e.ReplyText()})
-	c.out.end()
-	_ = c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
-	<-c.written
-}
-
 // readLoop carries out frames until the connection ends. It returns why. The
 // first ones may have come together with the end of the handshake.
 func (c *conn) readLoop() error {
@@ -386,15 +361,4 @@ func (c *conn) release() {
 		}
 	}
 	c.channels = nil
-}
-
-// releaseAfterPanic tries release on a session that may be broken; a second
-// panic leaves the rest unreleased and says so.
-func (c *conn) releaseAfterPanic() {
-	defer func() {
-		if v := recover(); v != nil {
-			c.log.Error().Interface("panic", v).Msg("session could not be released")
-		}
-	}()
-	c.release()
 }

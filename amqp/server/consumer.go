@@ -32,6 +32,9 @@ func (c *consumer) Offer(d queue.Delivery, fx *queue.Effects) bool {
 	if owesWake {
 		fx.Wake(&c.ch.conn.out)
 	}
+	if taken && c.ch.conn.vhost.Tracing() {
+		c.ch.tracer().deliver(&d, c.queue.Name(), fx)
+	}
 	return taken
 }
 
@@ -106,6 +109,7 @@ func (c *consumer) QueueGone() {
 	if owesWake {
 		out.Wake()
 	}
+	c.tellDeleted(internalUser)
 }
 
 // TimedOut is called, with no lock held, when the consumer has left a delivery
@@ -118,8 +122,8 @@ func (c *consumer) TimedOut(after time.Duration, fx *queue.Effects) {
 		Dur("timeout", after).Msg("consumer timed out waiting for acknowledgement")
 	out := &ch.conn.out
 	out.mu.Lock()
-	owesWake := false
-	if ch.consumers[c.tag] == c {
+	owesWake, was := false, ch.consumers[c.tag] == c
+	if was {
 		delete(ch.consumers, c.tag)
 		if ch.conn.caps.cancelNotify {
 			owesWake = c.notifyLocked()
@@ -136,6 +140,9 @@ func (c *consumer) TimedOut(after time.Duration, fx *queue.Effects) {
 		ready = ch.fedLocked(nil)
 	}
 	out.mu.Unlock()
+	if was {
+		c.tellDeleted(internalUser)
+	}
 	for _, con := range ready {
 		con.queue.Ready(con.handle, fx)
 	}

@@ -130,7 +130,7 @@ func (ch *channel) infoLocked() ChannelInfo {
 		State: stateRunning, Messages: ch.countsLocked().MessageCounts,
 	}
 	if f.confirm {
-		i.Unconfirmed = int(max(ch.tally.shown[tallyPublishConfirm].Load(), ch.confirms.told) - ch.confirms.told)
+		i.Unconfirmed = int(max(ch.tally.confirms.Load(), ch.confirms.told) - ch.confirms.told)
 	}
 	if f.closing {
 		i.State = stateClosing

@@ -71,7 +71,7 @@ type LoginCounts struct{ Attempts, Succeeded, Failed uint64 }
 
 // MessageSizeBounds are the upper bounds of Totals.MessageSizes, in bytes; what is
 // larger than the last is behind it.
-var MessageSizeBounds = [8]float64{100, 1000, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8}
+var MessageSizeBounds = [8]int{100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000}
 
 // Totals are the broker's numbers: what there is now, and what there was since its
 // start.

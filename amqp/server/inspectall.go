@@ -150,6 +150,7 @@ func (c *conn) enlist() {
 	defer r.mu.Unlock()
 	c.listed = true
 	r.opened++
+	c.tellCreated()
 }
 
 // enlist makes a channel known to who looks.
@@ -159,6 +160,7 @@ func (ch *channel) enlist() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.channelsOpened++
+	ch.tellCreated()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	at, _ := slices.BinarySearchFunc(c.list, ch.number, func(o *channel, n uint16) int { return cmp.Compare(o.number, n) })
@@ -180,6 +182,7 @@ func (ch *channel) retire() {
 	c.list = slices.Delete(c.list, at, at+1)
 	r.channelsClosed++
 	r.counts.add(ch.countsLocked())
+	ch.tellClosed()
 }
 
 // retire is the end of a connection: the server forgets it, but for what it has
@@ -193,6 +196,7 @@ func (s *Server) retire(c *conn) {
 	s.mu.Unlock()
 	if c.listed {
 		r.closed++
+		c.tellClosed()
 	}
 	r.traffic.add(c.traffic())
 	for i := range c.sizes.shown {

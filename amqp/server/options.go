@@ -43,15 +43,18 @@ type Recognizer interface {
 	Recognize(name string, remote net.Addr) (auth.User, error)
 }
 
-// FirstUser is the administrator that a broker without users makes.
+// FirstUser is the user that a broker without users makes.
 type FirstUser struct {
 	// Name is guest if empty.
 	Name string
 	// Password is guest if empty.
 	Password string
-	// VHost is where the user has all rights, "/" if empty. It is made if there is
-	// none.
+	// VHost is where the user has rights, "/" if empty. It is made if there is none.
 	VHost string
+	// Tags are the user's, nil for administrator.
+	Tags []string
+	// Permissions are the user's in VHost, the zero value for auth.All.
+	Permissions auth.Permissions
 	// None: there is no such user, because users come by another way.
 	None bool
 }
@@ -100,6 +103,9 @@ type Options struct {
 	// Some clients look for "RabbitMQ" there before they use what it does beyond
 	// the specification.
 	Product string
+	// NodeName is what the broker is called in traced messages and in events; empty for
+	// leveret@HOSTNAME.
+	NodeName string
 	// ClusterName is shown to clients, unless the global parameter cluster_name says
 	// otherwise; empty for leveret@HOSTNAME.
 	ClusterName string
@@ -140,12 +146,13 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Product == "" {
 		o.Product = "Leveret"
 	}
-	if o.ClusterName == "" {
+	if o.ClusterName == "" || o.NodeName == "" {
 		host, err := os.Hostname()
 		if err != nil {
 			host = "localhost"
 		}
-		o.ClusterName = "leveret@" + host
+		o.ClusterName = cmp.Or(o.ClusterName, "leveret@"+host)
+		o.NodeName = cmp.Or(o.NodeName, "leveret@"+host)
 	}
 	if o.FrameMax == 0 {
 		o.FrameMax = amqp.DefaultFrameMax

@@ -164,13 +164,13 @@ func (ch *channel) publish(x *exchange.Exchange, m *amqp.Message, mandatory bool
 	}
 	if ch.tx != nil {
 		ch.tx.publishes = append(ch.tx.publishes, pendingPublish{x, m, mandatory})
+		ch.changed()
 		return nil
 	}
 	if !ch.confirms.on {
 		ch.route(x, m, mandatory, vhost.Ticket{})
 		return nil
 	}
-	ch.count(tallyPublishConfirm, 1)
 	number := ch.confirms.begin()
 	switch p := ch.route(x, m, mandatory, vhost.Ticket{Waiter: ch, Number: number}); {
 	case p.Refused:
@@ -184,22 +184,31 @@ func (ch *channel) publish(x *exchange.Exchange, m *amqp.Message, mandatory bool
 // route gives a message to its queues, and back to its publisher if it has none
 // and may not be dropped.
 func (ch *channel) route(x *exchange.Exchange, m *amqp.Message, mandatory bool, t vhost.Ticket) vhost.Published {
-	ch.conn.sizes.note(m)
 	ch.count(tallyPublish, 1)
+	ch.conn.sizes.note(len(m.Body))
+	traced, at := ch.conn.vhost.Tracing(), ch.conn.fx.Posts()
 	p := ch.router.Publish(x, m, t, &ch.conn.fx)
-	switch {
-	case p.Routed:
-		ch.count(tallyRouted, 1)
-	case mandatory:
-		ch.count(tallyReturn, 1)
-		ch.basicReturn(m)
-	default:
-		ch.count(tallyDrop, 1)
+	ch.router.CountPublish(x)
+	if traced {
+		ch.tracer().publish(m, ch.router.Routed(), &ch.conn.fx, at)
+	}
+	if !p.Routed {
+		ch.unroutable(m, mandatory)
 	}
 	if p.Routed && ch.conn.srv.pager != nil {
 		ch.conn.storing += persistence.SizeOf(m)
 	}
 	return p
+}
+
+// unroutable deals with a message that has found no queue.
+func (ch *channel) unroutable(m *amqp.Message, mandatory bool) {
+	if !mandatory {
+		ch.count(tallyDrop, 1)
+		return
+	}
+	ch.count(tallyReturn, 1)
+	ch.basicReturn(m)
 }
 
 // basicReturn gives an unroutable message back [1.8.3.8]; it comes before the

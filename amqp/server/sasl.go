@@ -112,6 +112,7 @@ func (c *conn) logIn(mechanism string, response []byte) (auth.User, error) {
 		user, err = c.srv.authenticate(context.Background(), name, password, remote)
 	}
 	c.srv.countLogin("amqp", err)
+	c.tellLogin(name, mechanism, err)
 	if err != nil {
 		return auth.User{}, &loginRefused{name, err}
 	}

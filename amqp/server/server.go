@@ -79,7 +79,7 @@ func Open(o Options) (*Server, error) {
 // log in.
 func (s *Server) openVHosts() (err error) {
 	o := &s.opts
-	s.vhosts, err = vhost.New(vhost.Options{Log: o.Log, Store: o.Store, Pager: s.pager, UserGone: s.userGone, VHostGone: s.vhostGone})
+	s.vhosts, err = vhost.New(vhost.Options{Log: o.Log, Store: o.Store, Pager: s.pager, UserGone: s.userGone, VHostGone: s.vhostGone, Node: o.NodeName})
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func (s *Server) openVHosts() (err error) {
 	}
 	s.rights, _ = s.auth.(Authorizer)
 	if first := o.FirstUser; o.Auth == nil && !first.None {
-		account := auth.Account{User: auth.User{Name: first.Name}, Password: first.Password}
-		if err = s.vhosts.MakeFirstUser(account, first.VHost); err != nil {
+		account := auth.Account{User: auth.User{Name: first.Name, Tags: first.Tags}, Password: first.Password}
+		if err = s.vhosts.MakeFirstUser(account, first.VHost, first.Permissions); err != nil {
 			s.vhosts.Close()
 		}
 	}

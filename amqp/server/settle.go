@@ -45,6 +45,7 @@ func (ch *channel) settle(tag uint64, multiple bool, v verdict) error {
 	if ch.tx != nil {
 		out.mu.Unlock()
 		ch.tx.settle(entries, v)
+		ch.changed()
 		return nil
 	}
 	ready := ch.creditLocked(entries)

@@ -2,8 +2,6 @@ package server
 
 import (
 	"sync/atomic"
-
-	"github.com/leveretmq/leveret/amqp"
 )
 
 // tallied is something that is counted for each channel.
@@ -11,14 +9,9 @@ type tallied uint8
 
 const (
 	tallyPublish tallied = iota
-	tallyPublishConfirm
-	tallyRouted
 	tallyReturn
 	tallyDrop
-	tallyGet
-	tallyGetNoAck
 	tallyGetEmpty
-	tallyGetRedelivered
 	tallyAck
 	tallies
 )
@@ -26,7 +19,8 @@ const (
 // counter is what a channel's reader has counted. It adds to its own numbers as it
 // goes, and to those that others see once a batch.
 type counter struct {
-	shown [tallies]atomic.Uint64
+	shown    [tallies]atomic.Uint64
+	confirms atomic.Uint64 // publishes that are to be confirmed
 	// owned by the reader
 	own    [tallies]uint32
 	queued bool // in the connection's list of channels that have counted
@@ -35,6 +29,12 @@ type counter struct {
 // count counts something in this batch.
 func (ch *channel) count(what tallied, n uint32) {
 	ch.tally.own[what] += n
+	ch.changed()
+}
+
+// changed sees to it that others see, at the end of this batch, what the channel has
+// done in it.
+func (ch *channel) changed() {
 	if !ch.tally.queued {
 		ch.tally.queued = true
 		ch.conn.counting = append(ch.conn.counting, ch)
@@ -43,6 +43,9 @@ func (ch *channel) count(what tallied, n uint32) {
 
 // showCounts lets others see what was counted in this batch.
 func (c *conn) showCounts() {
+	if len(c.counting) == 0 {
+		return
+	}
 	c.sizes.show()
 	for i, ch := range c.counting {
 		ch.showCounts()
@@ -60,39 +63,55 @@ func (ch *channel) showCounts() {
 			t.own[i] = 0
 		}
 	}
+	t.confirms.Store(ch.confirms.last)
 	ch.router.ShowCounts()
 	if ch.tx != nil {
 		ch.showFace() // what waits for the commit
 	}
 }
 
-// sent is what was sent on a channel: it is counted where frames are appended, and
-// guarded by the outbox's mu.
-type sent struct{ deliver, deliverNoAck, redeliver, confirm uint64 }
+// sent is what was sent on a channel and was no delivery that is to be acked, of which
+// there are so many that they are not counted: they are the rest of the delivery tags.
+// It is counted where frames are appended, and guarded by the outbox's mu.
+type sent struct{ deliverNoAck, get, getNoAck, redeliver, confirm uint64 }
 
+// note counts a delivery to a consumer.
 func (s *sent) note(noAck, redelivered bool) {
 	if noAck {
 		s.deliverNoAck++
-	} else {
-		s.deliver++
 	}
 	if redelivered {
 		s.redeliver++
 	}
 }
 
-// counts are all numbers of a channel. The outbox's mu is held.
+// noteGot counts a delivery that was asked for.
+func (s *sent) noteGot(noAck, redelivered bool) {
+	if noAck {
+		s.getNoAck++
+	} else {
+		s.get++
+	}
+	if redelivered {
+		s.redeliver++
+	}
+}
+
+// countsLocked are all numbers of a channel. The outbox's mu is held.
 func (ch *channel) countsLocked() channelCounts {
 	t, s := &ch.tally.shown, &ch.sent
 	n := func(i tallied) uint64 { return t[i].Load() }
-	return channelCounts{
+	returned, dropped := n(tallyReturn), n(tallyDrop) // first: they are shown last
+	c := channelCounts{
 		MessageCounts: MessageCounts{
-			Publish: n(tallyPublish), Confirm: s.confirm, ReturnUnroutable: n(tallyReturn), DropUnroutable: n(tallyDrop),
-			Deliver: s.deliver, DeliverNoAck: s.deliverNoAck, Get: n(tallyGet), GetNoAck: n(tallyGetNoAck),
-			GetEmpty: n(tallyGetEmpty), Redeliver: s.redeliver + n(tallyGetRedelivered), Ack: n(tallyAck),
+			Publish: n(tallyPublish), Confirm: s.confirm, ReturnUnroutable: returned, DropUnroutable: dropped,
+			Deliver: ch.lastTag - s.deliverNoAck - s.get - s.getNoAck, DeliverNoAck: s.deliverNoAck,
+			Get: s.get, GetNoAck: s.getNoAck, GetEmpty: n(tallyGetEmpty), Redeliver: s.redeliver, Ack: n(tallyAck),
 		},
-		confirmed: n(tallyPublishConfirm), routed: n(tallyRouted),
+		confirmed: ch.tally.confirms.Load(),
 	}
+	c.routed = c.Publish - returned - dropped
+	return c
 }
 
 // channelCounts are the numbers of a channel, or of all that there were.
@@ -131,33 +150,30 @@ type bodySizes struct {
 	// owned by the reader
 	own   [len(MessageSizeBounds) + 1]uint32
 	bytes uint64
-	some  bool
 }
 
 // sizeClass is where a body is counted in Totals.MessageSizes.
 func sizeClass(size int) (i int) {
-	for i < len(MessageSizeBounds) && float64(size) > MessageSizeBounds[i] {
+	for i < len(MessageSizeBounds) && size > MessageSizeBounds[i] {
 		i++
 	}
 	return i
 }
 
-func (s *bodySizes) note(m *amqp.Message) {
-	s.own[sizeClass(len(m.Body))]++
-	s.bytes += uint64(len(m.Body))
-	s.some = true
+func (s *bodySizes) note(size int) {
+	s.own[sizeClass(size)]++
+	s.bytes += uint64(size)
 }
 
 func (s *bodySizes) show() {
-	if !s.some {
-		return
-	}
 	for i, n := range s.own {
 		if n > 0 {
 			s.shown[i].Add(uint64(n))
 			s.own[i] = 0
 		}
 	}
-	s.shownBytes.Add(s.bytes)
-	s.bytes, s.some = 0, false
+	if s.bytes > 0 {
+		s.shownBytes.Add(s.bytes)
+		s.bytes = 0
+	}
 }

@@ -28,7 +28,7 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 		if err != nil {
 			return err
 		}
-		conf.warnings, conf.effective = warnings, s.effective()
+		conf.warnings, conf.effective = append(warnings, conf.warnings...), s.effective(conf)
 		return serve(p, conf)
 	}
 	return &cli.App{

@@ -66,7 +66,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: flagInMemory, Usage: usage(flagInMemory, "keep everything in memory and leave the data directory alone")},
 		&cli.StringFlag{Name: flagSync, Value: syncAlways, Usage: usage(flagSync, "`WHEN` what is confirmed is on the disk: always (before it is confirmed), interval=10ms (too, with one sync in that time at most) or never (when the system writes it)")},
 		&cli.StringFlag{Name: flagMemoryLimit, Usage: usage(flagMemoryLimit, "`SIZE` of the memory to keep to, in bytes or like 512MiB, or a percentage of what there is (default: 40%, at least 256MiB)")},
-		&cli.StringFlag{Name: flagDiskFreeLimit, Usage: usage(flagDiskFreeLimit, "`SIZE` of the free disk space under which publishers are stopped, in bytes or like 2GiB (default: "+amount(defaultDiskFreeLimit)+")")},
+		&cli.StringFlag{Name: flagDiskFreeLimit, Usage: usage(flagDiskFreeLimit, "`SIZE` of the free disk space under which publishers are stopped, in bytes or like 2GiB, or a percentage of the memory there is (default: "+amount(defaultDiskFreeLimit)+")")},
 		&cli.StringFlag{Name: flagLogLevel, Value: "info", Usage: usage(flagLogLevel, "least `LEVEL` that is logged: "+strings.Join(levelNames(), ", "))},
 		&cli.StringFlag{Name: flagLogFormat, Value: "console", Usage: usage(flagLogFormat, "`FORMAT` of the log lines: console or json")},
 	}, listenFlags(), tlsFlags(), loginFlags(), userFlags(), limitFlags(), nameFlags())
@@ -95,27 +95,37 @@ type settings struct {
 }
 
 // find returns the value of a flag and what to call it in an error. The
-// command line wins over the environment, and that over the configuration file; the
-// flags of serve win over those before it.
+// command line wins over the environment, ours over RabbitMQ's, and that over the
+// configuration file; the flags of serve win over those before it.
 func (s settings) find(flag string) (value []string, name string) {
 	value, name, _ = s.lookUp(flag)
 	return value, name
 }
 
-// lookUp is find that also says where the value comes from.
+// lookUp is find that also says where the value comes from: --FLAG, $VARIABLE,
+// FILE:LINE or default.
 func (s settings) lookUp(flag string) (value []string, name, from string) {
 	for _, c := range s.cli.Lineage() {
 		if c.Command != nil && slices.Contains(c.LocalFlagNames(), flag) {
-			return values(c, flag), "--" + flag, "command line"
+			return values(c, flag), "--" + flag, "--" + flag
 		}
 	}
-	if v, ok := s.env(variable(flag)); ok && v != "" {
-		return strings.Split(v, ","), variable(flag), "environment"
+	for _, name := range []string{variable(flag), rabbitVariables[flag]} {
+		if v, ok := s.env(name); ok && v != "" {
+			return strings.Split(v, ","), name, "$" + name
+		}
 	}
 	if at, ok := s.file[flag]; ok {
 		return at.Values, at.Where + ": " + at.Key, at.Where
 	}
 	return values(s.cli, flag), "--" + flag, "default"
+}
+
+// fromFile reports whether it is the configuration file that says it.
+func (s settings) fromFile(flag string) bool {
+	_, _, from := s.lookUp(flag)
+	at, ok := s.file[flag]
+	return ok && from == at.Where
 }
 
 // text is find for a flag with one value, in which a comma is a comma.

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/leveretmq/leveret/cmd/leveret/conf"
+	"github.com/leveretmq/leveret/vhost"
+	"github.com/leveretmq/leveret/vhost/auth"
 	"github.com/urfave/cli/v2"
 )
 
@@ -15,16 +19,13 @@ import (
 const flagConfig = "config"
 
 func configFlag() cli.Flag {
-	return &cli.StringFlag{Name: flagConfig, Usage: "`FILE` in the form of rabbitmq.conf, or directory of *.conf; what flags and variables say counts before it [$" + variable(flagConfig) + ", $RABBITMQ_CONFIG_FILE]"}
+	return &cli.StringFlag{Name: flagConfig, Usage: "`FILE` in the form of rabbitmq.conf, or directory of *.conf; what flags and variables say counts before it [$" + variable(flagConfig) + ", $" + rabbitVariables[flagConfig] + "]"}
 }
 
 // newSettings finds the configuration file and reads it. Its warnings are for the log.
 func newSettings(c *cli.Context, p process) (s settings, warnings []string, err error) {
 	s = settings{cli: c, env: p.env, memory: p.memory}
 	path, _ := s.text(flagConfig)
-	if path == "" {
-		path, _ = p.env("RABBITMQ_CONFIG_FILE")
-	}
 	if path == "" {
 		return s, nil, nil
 	}
@@ -46,15 +47,21 @@ type effective struct {
 // secrets are flags whose values are nobody's business.
 var secrets = []string{flagDefaultPass}
 
-// effective are all settings, by name.
-func (s settings) effective() (all []effective) {
+// effective are all settings, by name, with what defaults have come to.
+func (s settings) effective(c config) (all []effective) {
+	worked := map[string]string{
+		flagMemoryLimit: strconv.FormatInt(c.memoryLimit, 10), flagDiskFreeLimit: strconv.FormatInt(c.diskFreeLimit, 10),
+		flagNodeName: c.names.node, flagClusterName: c.names.cluster,
+		flagDefaultUser: auth.Guest, flagDefaultPass: auth.Guest, flagDefaultVHost: vhost.DefaultName,
+		flagDefaultTags: defaultTag, flagDefaultConfigure: auth.All.Configure, flagDefaultWrite: auth.All.Write, flagDefaultRead: auth.All.Read,
+	}
 	for _, f := range serveFlags() {
 		name := f.Names()[0]
-		if name == flagConfig {
-			continue
-		}
 		values, _, from := s.lookUp(name)
 		value := strings.Join(values, ",")
+		if value == "" {
+			value = worked[name]
+		}
 		if slices.Contains(secrets, name) && value != "" {
 			value = "(hidden)"
 		}
@@ -79,25 +86,29 @@ func configCommand(p process) *cli.Command {
 			Flags:           serveFlags(),
 			HideHelpCommand: true,
 			OnUsageError:    usageError,
-			Action: func(c *cli.Context) error {
-				if c.NArg() > 0 {
-					return fmt.Errorf("config effective takes no argument, and got %q", c.Args().First())
+			Action: func(ctx *cli.Context) error {
+				if ctx.NArg() > 0 {
+					return fmt.Errorf("config effective takes no argument, and got %q", ctx.Args().First())
 				}
-				s, warnings, err := newSettings(c, p)
+				s, warnings, err := newSettings(ctx, p)
 				if err != nil {
 					return err
 				}
-				if _, err := newConfig(s); err != nil {
+				c, err := newConfig(s)
+				if err != nil {
 					return err
 				}
 				for _, w := range warnings {
 					fmt.Fprintln(p.stderr, "leveret:", w)
 				}
-				return printEffective(p.stdout, s.effective())
+				return printEffective(p.stdout, s.effective(c))
 			},
 		}},
 		Action: func(c *cli.Context) error {
-			return fmt.Errorf("config needs the command effective: see leveret config --help")
+			if c.NArg() > 0 {
+				return fmt.Errorf("config has no command %q: see leveret config --help", c.Args().First())
+			}
+			return errors.New("config needs the command effective: see leveret config --help")
 		},
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/leveretmq/leveret/cmd/leveret/certs"
+	"github.com/leveretmq/leveret/cmd/leveret/conf"
 	"github.com/leveretmq/leveret/vhost/auth"
 )
 
@@ -47,6 +49,10 @@ func TestConfigOfSockets(t *testing.T) {
 		{"--max-connections 5 --heartbeat 0 --frame-max 4096 --channel-max 1 --handshake-timeout 3s", func(c *config) {
 			c.limits.connections, c.limits.heartbeat, c.limits.frameMax, c.limits.channelMax, c.limits.handshake = 5, -1, 4096, 1, 3*time.Second
 		}},
+		{"--default-user-tags monitoring,management --default-permissions-read ^a,b$", func(c *config) {
+			c.firstUser.Tags, c.firstUser.Permissions = []string{"monitoring", "management"}, auth.Permissions{Configure: ".*", Write: ".*", Read: "^a,b$"}
+		}},
+		{"--default-user-tags none", func(c *config) { c.firstUser.Tags = []string{} }},
 		{"--node-name n@h", func(c *config) { c.names.node, c.names.cluster = "n@h", "n@h" }},
 		{"--load-definitions d.json --definitions-skip-unsupported true", func(c *config) { c.definitions = definitionsConfig{"d.json", true, false} }},
 	} {
@@ -74,6 +80,7 @@ func TestConfigOfSocketsRefuses(t *testing.T) {
 		{"--heartbeat 1500ms", `"1500ms" is not a whole number of seconds`},
 		{"--heartbeat 30", "is not a time from"},
 		{"--frame-max 100", `--frame-max "100" is not a number from 4096`},
+		{"--default-permissions-write (", `--default-permissions-write "(" is not a regular expression: `},
 		{"--cert-login-from nowhere", "--cert-login-from"},
 		{"--definitions-skip-if-unchanged maybe", "neither true nor false"},
 		{"--config /no/such.conf", "the configuration file cannot be read"},
@@ -109,11 +116,23 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
+// TestConfigFileOfRabbitMQ: what RabbitMQ's own examples say does not keep us from
+// starting.
+func TestConfigFileOfRabbitMQ(t *testing.T) {
+	got, err := configOf(t, []string{"--config", confFile(t, "disk_free_limit.absolute = 50MB")}, nil)
+	if err != nil || got.diskFreeLimit != 128<<20 || len(got.warnings) != 1 || !strings.Contains(got.warnings[0], "counts as 128.0 MiB") {
+		t.Errorf("limit %d, warnings %q, %v", got.diskFreeLimit, got.warnings, err)
+	}
+	if _, err := configOf(t, []string{"--disk-free-limit", "50MB"}, nil); err == nil {
+		t.Error("a flag with as little is taken")
+	}
+}
+
 func TestConfigEffective(t *testing.T) {
 	var out, log bytes.Buffer
-	env := map[string]string{"LEVERET_DEFAULT_PASS": "geheim", "LEVERET_HEARTBEAT": "5s"}
+	env := map[string]string{"LEVERET_DEFAULT_PASS": "geheim", "LEVERET_HEARTBEAT": "5s", "RABBITMQ_DEFAULT_USER": "ann"}
 	p := process{
-		args: []string{"config", "effective", "--config", confFile(t, "frame_max = 5000\nraft.x = 1"), "--channel-max", "3"},
+		args: []string{"config", "effective", "--config", confFile(t, "frame_max = 5000\nraft.x = 1\ndefault_user = bob"), "--channel-max", "3"},
 		env:  func(name string) (string, bool) { v, ok := env[name]; return v, ok }, stdout: &out, stderr: &log,
 	}
 	if code := run(p); code != 0 {
@@ -125,7 +144,9 @@ func TestConfigEffective(t *testing.T) {
 		lines[name] = strings.Join(strings.Fields(rest), " ")
 	}
 	for name, want := range map[string]string{
-		"channel-max": "3 command line", "heartbeat": "5s environment", "max-connections": "0 default", "default-pass": "(hidden) environment", "tls-ca": "- default",
+		"channel-max": "3 --channel-max", "heartbeat": "5s $LEVERET_HEARTBEAT", "max-connections": "0 default",
+		"default-user": "ann $RABBITMQ_DEFAULT_USER", "default-pass": "(hidden) $LEVERET_DEFAULT_PASS", "default-vhost": "/ default",
+		"tls-ca": "- default", "disk-free-limit": "536870912 default", "memory-limit": "1073741824 default",
 	} {
 		if lines[name] != want {
 			t.Errorf("%s is %q, want %q", name, lines[name], want)
@@ -143,5 +164,18 @@ func wantConfig(t *testing.T, what string, got, want config) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: config\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+// TestConfigFileFlags: what the file can say there is a flag for.
+func TestConfigFileFlags(t *testing.T) {
+	var names []string
+	for _, f := range serveFlags() {
+		names = append(names, f.Names()...)
+	}
+	for _, flag := range conf.Flags() {
+		if !slices.Contains(names, flag) {
+			t.Errorf("package conf has keys for --%s, and there is no such flag", flag)
+		}
 	}
 }

@@ -20,7 +20,7 @@ func (n *node) loadDefinitions(c config) error {
 		return nil
 	}
 	for _, w := range n.definitions.Warnings() {
-		n.log.Warn().Str("file", c.definitions.path).Msg(w)
+		n.log.Warn().Str("file", c.definitions.path).Str("reason", w).Msg("definitions left out")
 	}
 	if !c.definitions.skipUnchanged {
 		report, err := n.definitions.Apply(n.broker.VHosts())

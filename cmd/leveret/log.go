@@ -49,7 +49,9 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// warnings is a log.Logger, as net/http wants one, whose lines are warnings.
+// warnings is a log.Logger, as net/http wants one, whose lines are warnings. They have
+// one message, because there are addresses of clients in the text, and the same thing
+// must be seen as the same.
 func warnings(l zerolog.Logger) *log.Logger { return log.New(warningWriter{l}, "", 0) }
 
 type warningWriter struct{ log zerolog.Logger }
@@ -59,6 +61,6 @@ func (w warningWriter) Write(p []byte) (int, error) {
 	if n > 0 && p[n-1] == '\n' {
 		p = p[:n-1]
 	}
-	w.log.Warn().Msg(string(p))
+	w.log.Warn().Bytes("error", p).Msg("HTTP connection failed")
 	return n, nil
 }

@@ -49,7 +49,7 @@ func TestLoggerNone(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	var out bytes.Buffer
 	warnings(newLogger(&out, config{logJSON: true})).Print("http: odd")
-	if got := out.String(); !strings.Contains(got, `"level":"warn"`) || !strings.Contains(got, `"message":"http: odd"`) {
+	if got := out.String(); !strings.Contains(got, `"level":"warn"`) || !strings.Contains(got, `"error":"http: odd"`) || !strings.Contains(got, `"message":"HTTP connection failed"`) {
 		t.Errorf("logged %q", got)
 	}
 }

@@ -54,7 +54,7 @@ type process struct {
 
 // ctlEnv is what ctl gets.
 func (p process) ctlEnv() ctl.Env {
-	return ctl.Env{Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Lookup: p.env}
+	return ctl.Env{Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Lookup: p.env, Version: server.Version}
 }
 
 // exit is an error that has been told already, or needs no telling: only the

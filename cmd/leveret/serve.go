@@ -37,7 +37,7 @@ func serve(p process, c config) error {
 	memguard.Apply(c.memoryLimit)
 	n := &node{log: newLogger(p.stderr, c), started: time.Now()}
 	for _, w := range c.warnings {
-		n.log.Warn().Msg(w)
+		n.log.Warn().Str("reason", w).Msg("configuration")
 	}
 	if err := n.open(p, c); err != nil {
 		n.bound.close()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -218,7 +219,7 @@ func TestServeInMemory(t *testing.T) {
 	if f.opts.MaxMessageSize != 4096 || f.opts.Log == nil || f.opts.Store != nil || f.opts.MessageMemory != 0 {
 		t.Errorf("opened with %+v", f.opts)
 	}
-	if u := f.opts.FirstUser; u != (server.FirstUser{Name: "root"}) || len(f.opts.LoopbackUsers) != 1 || f.opts.LoopbackUsers[0] != "ann" {
+	if u := f.opts.FirstUser; !reflect.DeepEqual(u, server.FirstUser{Name: "root"}) || len(f.opts.LoopbackUsers) != 1 || f.opts.LoopbackUsers[0] != "ann" {
 		t.Errorf("opened with first user %+v, from here only %q", u, f.opts.LoopbackUsers)
 	}
 	if got := health(t, first.HTTP); got != 200 {

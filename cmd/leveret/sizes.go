@@ -69,10 +69,7 @@ func amount(n int64) string {
 // nothing for the default.
 func (c *config) readMemoryLimit(s settings) error {
 	text, name := s.text(flagMemoryLimit)
-	available, unknown := int64(0), memguard.ErrUnknown
-	if s.memory != nil {
-		available, unknown = s.memory()
-	}
+	available, unknown := s.available()
 	if text == "" {
 		c.memoryLimit = max(defaultMemoryLeast, available/100*defaultMemoryPercent)
 		if unknown != nil {
@@ -101,19 +98,47 @@ func (c *config) readMemoryLimit(s settings) error {
 	return nil
 }
 
+// readDiskFreeLimit takes bytes, a percentage of the memory there is, as RabbitMQ's
+// disk_free_limit.relative means it, or nothing for the default.
 func (c *config) readDiskFreeLimit(s settings) error {
 	text, name := s.text(flagDiskFreeLimit)
+	if text == "" {
+		c.diskFreeLimit = defaultDiskFreeLimit
+		return nil
+	}
 	n, ok := parseSize(text)
+	if percent, is := strings.CutSuffix(text, "%"); is {
+		p, err := parseNumber(percent)
+		if err != nil {
+			return fmt.Errorf("%s %q is not a percentage", name, text)
+		}
+		available, unknown := s.available()
+		if unknown != nil {
+			return fmt.Errorf("%s %q cannot be worked out: %w; give a number of bytes", name, text, unknown)
+		}
+		share := float64(available) * p / 100
+		n, ok = int64(share), share < math.MaxInt64
+	}
 	switch {
-	case text == "":
-		n = defaultDiskFreeLimit
 	case !ok:
-		return fmt.Errorf("%s %q is not a number of bytes like 512MiB", name, text)
+		return fmt.Errorf("%s %q is neither a number of bytes like 512MiB nor a percentage of the memory like 150%%", name, text)
+	case n < diskguard.LeastLimit && s.fromFile(flagDiskFreeLimit):
+		// RabbitMQ's default is 50 MB: a file that has it must not keep us from starting.
+		c.warnings = append(c.warnings, fmt.Sprintf("%s %q is less than the least, and counts as %s", name, text, amount(diskguard.LeastLimit)))
+		n = diskguard.LeastLimit
 	case n < diskguard.LeastLimit:
 		return fmt.Errorf("%s %q is %s, and the least is %s", name, text, amount(n), amount(diskguard.LeastLimit))
 	}
 	c.diskFreeLimit = n
 	return nil
+}
+
+// available is how much memory there is, in bytes.
+func (s settings) available() (int64, error) {
+	if s.memory == nil {
+		return 0, memguard.ErrUnknown
+	}
+	return s.memory()
 }
 
 // The least and the greatest interval of --sync interval=.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +26,38 @@ func TestAmount(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1.0 KiB", 64 << 20: "64.0 MiB", 3 << 29: "1.5 GiB"} {
 		if got := amount(n); got != want {
 			t.Errorf("%d bytes are %q, want %q", n, got, want)
+		}
+	}
+}
+
+// As RabbitMQ's disk_free_limit.relative, it is of the memory.
+func TestDiskFreeLimitOfTheMemory(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64 // 0 = refused
+		err  string
+	}{
+		{"150%", 3 << 29, ""},
+		{"12.5%", 128 << 20, ""},
+		{"1%", 0, `--disk-free-limit "1%" is 10.2 MiB, and the least is 128.0 MiB`},
+		{"-1%", 0, `--disk-free-limit "-1%" is not a percentage`},
+		{"1" + strings.Repeat("0", 18) + "%", 0, "is neither a number of bytes"},
+	} {
+		var got int64
+		p := process{
+			env:    func(string) (string, bool) { return "", false },
+			memory: func() (int64, error) { return 1 << 30, nil },
+			stdout: new(bytes.Buffer), stderr: new(bytes.Buffer),
+		}
+		err := newApp(p, func(_ process, c config) error {
+			got = c.diskFreeLimit
+			return nil
+		}).Run([]string{"leveret", "--disk-free-limit", c.text})
+		switch {
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%q: error %v, want %s", c.text, err, c.err)
+		case c.err == "" && (err != nil || got != c.want):
+			t.Errorf("%q: %d, %v, want %d", c.text, got, err, c.want)
 		}
 	}
 }

@@ -17,20 +17,22 @@ import (
 // storeCommand looks at the data of a broker that is not running.
 func storeCommand(p process) *cli.Command {
 	return &cli.Command{
-		Name:            "store",
-		Usage:           "look at the data of a broker that is not running",
-		UsageText:       "leveret store check [--data-dir DIRECTORY]\nleveret store stats [--data-dir DIRECTORY]",
+		Name:  "store",
+		Usage: "look at the data of a broker that is not running",
+		UsageText: "leveret store check [--data-dir DIRECTORY]\nleveret store stats [--data-dir DIRECTORY]\n" +
+			"leveret store restore FILE [--data-dir DIRECTORY]",
 		HideHelpCommand: true,
 		OnUsageError:    usageError,
 		Subcommands: []*cli.Command{
 			storeSubcommand(p, "check", "verify everything that is stored; exit code 1 if anything is damaged", badger.Check),
 			storeSubcommand(p, "stats", "tell how much is stored", badger.Inspect),
+			restoreCommand(p),
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return fmt.Errorf("store has no command %q: see leveret store --help", c.Args().First())
 			}
-			return fmt.Errorf("store needs a command, check or stats: see leveret store --help")
+			return fmt.Errorf("store needs a command, check, stats or restore: see leveret store --help")
 		},
 	}
 }

@@ -118,7 +118,7 @@ func TestStoreCommandsRefuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"store"}, `store needs a command, check or stats: see leveret store --help`},
+		{[]string{"store"}, `store needs a command, check, stats or restore: see leveret store --help`},
 		{[]string{"store", "mend"}, `store has no command "mend": see leveret store --help`},
 		{[]string{"store", "check", ours}, `store check takes no argument, and got "` + ours + `"`},
 		{[]string{"store", "check", "--data-dir="}, `--data-dir is empty`},

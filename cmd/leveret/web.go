@@ -51,7 +51,7 @@ func (n *node) serveOn(what string, s *http.Server, l net.Listener, serve func(n
 func (n *node) mgmtOptions(c config) mgmt.Options {
 	o := mgmt.Options{
 		Log: &n.log, NodeName: c.names.node, ClusterName: c.names.cluster, Product: c.names.product,
-		Started: n.started, Effective: c.effective,
+		Started: n.started, Effective: c.effective, Mechanisms: c.login.mechanisms,
 	}
 	if n.data.dir != nil {
 		o.DataDir = n.data.dir.Path()

@@ -24,6 +24,10 @@ func (b *broker) room(i room) (effect, error) {
 	if differs {
 		err = v.SetMetadata(m)
 	}
+	if on := i.tracing; err == nil && on != nil && *on != v.Tracing() {
+		differs = true
+		v.SetTracing(*on)
+	}
 	if !there {
 		return made, err
 	}

@@ -136,18 +136,15 @@ func (v room) metadata() roomMetadata {
 }
 
 // MarshalJSON writes the entry of a vhost that is exported. RabbitMQ has looked for
-// description and tags at the top until 4.2, and in the metadata since 4.0.
+// description and tags at the top until 4.2, and in the metadata since 4.0. Whether it
+// is traced is not exported, there neither.
 func (v room) MarshalJSON() ([]byte, error) {
 	m := v.metadata()
 	entry := []member{{"name", v.name}, {"description", m.Description}, {"tags", m.Tags}}
 	if m.DefaultQueueType != "" {
 		entry = append(entry, member{"default_queue_type", m.DefaultQueueType})
 	}
-	entry = append(entry, member{"metadata", m})
-	if v.tracing != nil {
-		entry = append(entry, member{"tracing", *v.tracing})
-	}
-	return encode(append(entry, member{"limits", settings(v.limits)}))
+	return encode(append(entry, member{"metadata", m}, member{"limits", settings(v.limits)}))
 }
 
 // MarshalJSON writes the entry of permissions.

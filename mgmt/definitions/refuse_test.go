@@ -220,3 +220,24 @@ func TestReport(t *testing.T) {
 		t.Error("an empty report says something")
 	}
 }
+
+// Tracing is turned on and off by files that speak of it, and left alone by others.
+func TestTracing(t *testing.T) {
+	r := newBroker(t)
+	for _, c := range []struct {
+		file  string
+		want  bool
+		count Count
+	}{
+		{`{"vhosts":[{"name":"v","tracing":true}]}`, true, Count{Created: 1}},
+		{`{"vhosts":[{"name":"v","tracing":true}]}`, true, Count{Unchanged: 1}},
+		{`{"vhosts":[{"name":"v"}]}`, true, Count{Unchanged: 1}},
+		{`{"vhosts":[{"name":"v","tracing":false}]}`, false, Count{Changed: 1}},
+	} {
+		rep := apply(t, r, parse(t, []byte(c.file), ParseOptions{}))
+		v, err := r.VHost("v")
+		if err != nil || v.Tracing() != c.want || rep.VHosts != c.count {
+			t.Errorf("%s: %v, %s, %v", c.file, v.Tracing(), rep, err)
+		}
+	}
+}

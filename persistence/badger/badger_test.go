@@ -1,6 +1,8 @@
 package badger
 
 import (
+	"io"
+	"path/filepath"
 	"testing"
 
 	"github.com/leveretmq/leveret/persistence"
@@ -46,6 +48,16 @@ func harness(t *testing.T, o Options) storetest.Harness {
 	return storetest.Harness{
 		Open: func() persistence.Store { return open(t, dir, o) },
 		Fail: func(s persistence.Store, cause error) { fail(s.(*Store), "commit", cause) },
+		Restore: func(backup io.Reader) (persistence.Store, error) {
+			to := filepath.Join(t.TempDir(), "restored")
+			if _, err := Restore(to, backup); err != nil {
+				return nil, err
+			}
+			if r, err := Check(to); err != nil || r.Damages != nil {
+				t.Errorf("Check says %v of what was restored, %v", r.Damages, err)
+			}
+			return Open(to, o)
+		},
 	}
 }
 

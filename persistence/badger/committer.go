@@ -24,8 +24,12 @@ func (s *Store) setCounts(g *group) {
 		s.counts.fronted = s.counts.front
 	}
 	key := key1(keyCounts)
-	c := &s.counts
-	g.ops.set(key, sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions, c.front, c.fronted))
+	g.ops.set(key, s.counts.seal(key))
+}
+
+// seal is the counts as a value.
+func (c *counts) seal(key []byte) []byte {
+	return sealedNumbers(key, c.nextChunk, c.chunks, c.nextSettles, c.settles, c.definitions, c.front, c.fronted)
 }
 
 // read reads the counts; before format 3 there was no front log.
@@ -79,6 +83,7 @@ func (s *Store) commitGroups() {
 	defer timer.Stop()
 	g := &group{ops: operations{threshold: int(s.limits.valueThreshold)}}
 	for {
+		s.beginBackups()
 		wait, stop := s.nextGroup(g)
 		switch {
 		case stop:

@@ -279,6 +279,6 @@ func (s *Store) compareCounts(want counts) {
 		if d.found < d.want {
 			s.damaged.Add(d.want - d.found)
 		}
-		s.opts.Log.Error().Uint64("should be", d.want).Uint64("are", d.found).Str("of", d.of).Msg(d.text)
+		s.opts.Log.Error().Uint64("want", d.want).Uint64("found", d.found).Str("of", d.of).Msg(d.text)
 	}
 }

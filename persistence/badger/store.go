@@ -46,7 +46,8 @@ type Store struct {
 	failure error // wraps ErrFailed
 	closing bool
 	lastID  uint64
-	idLimit uint64 // ids up to here are set aside on disk
+	idLimit uint64             // ids up to here are set aside on disk
+	backups []chan<- *snapshot // that wait to begin
 	stats   persistence.Stats
 	damaged atomic.Uint64
 

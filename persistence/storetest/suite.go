@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"io"
 	"testing"
 
 	"github.com/leveretmq/leveret/persistence"
@@ -15,6 +16,9 @@ type Harness struct {
 	// Fail makes the disk under an open store fail from now on. It is nil if
 	// that cannot be arranged; what needs it is then skipped.
 	Fail func(s persistence.Store, cause error)
+	// Restore opens another store with what Backup has written. It is nil if the store
+	// has no backups.
+	Restore func(backup io.Reader) (persistence.Store, error)
 }
 
 // Run runs the suite; fresh gives each test new, empty data. The tests run in
@@ -22,7 +26,7 @@ type Harness struct {
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 	for _, list := range [][]test{
 		definitionTests, recordTests, elisionTests, settleTests, returnTests, dueTests, ownerTests, duplicateTests, waiterTests, readTests, largeTests, closingTests,
-		concurrentTests, modelTests,
+		concurrentTests, backupTests, modelTests,
 	} {
 		for _, c := range list {
 			t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 # What the suites share. Sourced by run, which sets WORK, and by each suite,
 # for which run also sets RESULTS, SUITE_DIR, AMQP_URL, AMQP_HOST, AMQP_PORT.
 
+# FAULTS are the lines of a broker's log that no suite may cause: races, panics that
+# end it, and those that it has caught.
+FAULTS='DATA RACE|^panic|^fatal error| panic='
 PYTHON=/usr/bin/python3 # Debian's, which sees Debian's python3-* packages
 
 # need_apt PACKAGE... installs what is missing, if this user may.

@@ -81,7 +81,8 @@ func (q *Queue) LastPlace() uint64 {
 // they are handed out, what is unacked by age, and what is delayed by the time at which
 // it is due. Nothing is changed by it, and the queue does not count as used.
 //
-// The queue's lock is held for bounded steps, in which messages are noted; they are
+// What visit is given is good until it returns; a copy, of which the message is a part,
+// may be kept. The queue's lock is held for bounded steps, in which messages are noted; they are
 // read, where they are in the store only, and shown without it. What has gone by then
 // is left out or shown as it was. What changes its state meanwhile may be shown twice
 // or not at all; so may be, of more than 65,536 that came back, one for each that comes

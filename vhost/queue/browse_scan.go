@@ -189,7 +189,9 @@ func (s *scan) showBatch(batch []*Browsed, visit func(*Browsed) bool) (more bool
 			continue // it has gone, or cannot be read
 		}
 		s.pass(b)
-		if !visit(b) {
+		more := visit(b)
+		b.Message = nil // or all that a step has found would be in memory together
+		if !more {
 			return false, nil
 		}
 	}
@@ -231,7 +233,10 @@ func (s *scan) describe(b *Browsed) {
 	b.Again = b.ID <= s.recovered || b.it.msg != nil && b.it.msg.Redelivered
 	b.Expires, b.Due = timeOf(b.it.expires), timeOf(b.due)
 	from, to, ok := s.times.taken(b.ID)
-	if !ok {
+	switch i := s.times.find(b.ID); {
+	case i >= 0 && s.times[i].seq == b.ID:
+		to = from
+	case !ok:
 		to = s.sampledTo
 	}
 	b.CameAfter, b.CameBefore = timeOf(from), timeOf(to)

@@ -117,7 +117,7 @@ func (unackedAll) key(c *core, i int) (int64, uint64, bool) {
 
 func (unackedAll) get(c *core, i int) Browsed {
 	s := &c.unacked.slots[i]
-	return Browsed{State: StateUnacked, it: s.item, Consumer: s.consumer, Since: timeOf(int64(s.taken) * 1e9)}
+	return Browsed{State: StateUnacked, it: s.item, Consumer: s.consumer, Since: timeOf(int64(s.taken) << takenShift)}
 }
 
 // heldAll is what is held: what is near, away and being read.

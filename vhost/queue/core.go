@@ -144,7 +144,7 @@ func (c *core) deadline(m *amqp.Message, now int64) int64 {
 func (c *core) enter(it *item) {
 	c.bytes += int64(it.size)
 	c.memory += it.memory()
-	if it.msg.Persistent {
+	if it.lasting = it.msg.Persistent; it.lasting {
 		c.lasting.add(it)
 	}
 	if it.expires != 0 {
@@ -159,7 +159,7 @@ func (c *core) enter(it *item) {
 func (c *core) leave(it *item) {
 	c.bytes -= int64(it.size)
 	c.memory -= it.memory()
-	if it.msg.Persistent {
+	if it.lasting {
 		c.lasting.subtract(it)
 	}
 	if it.expires != 0 {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -61,6 +62,7 @@ type Effects struct {
 	wakes     []Waker
 	dead      []DeadLetter
 	due       []Due
+	posts     []*amqp.Message
 	unused    []*Queue
 	cancelled []*Consumer
 	now       int64 // see Time; 0 until somebody has asked
@@ -70,9 +72,14 @@ type Effects struct {
 // Unix nanoseconds: all of it has one time, so that the clock is read once a batch.
 // What must be exact looks itself.
 func (fx *Effects) Time() int64 {
-	if fx.now == 0 {
-		fx.now = time.Now().UnixNano()
+	if fx.now != 0 {
+		return fx.now
 	}
+	return fx.look()
+}
+
+func (fx *Effects) look() int64 {
+	fx.now = time.Now().UnixNano()
 	return fx.now
 }
 
@@ -108,7 +115,7 @@ func (fx *Effects) Wait(w persistence.Waiter, number uint64) { fx.batch.Wait(w, 
 // is to be done first: a dead letter that is published into the same Effects is
 // stored with the end of its old place, or neither is.
 func (fx *Effects) Pending() bool {
-	return len(fx.dead) != 0 || len(fx.due) != 0 || len(fx.unused) != 0 || len(fx.cancelled) != 0
+	return len(fx.dead) != 0 || len(fx.due) != 0 || len(fx.posts) != 0 || len(fx.unused) != 0 || len(fx.cancelled) != 0
 }
 
 // WakeAll hands what was noted to the store, then wakes whom it concerns, and
@@ -154,6 +161,22 @@ func (fx *Effects) TakeDue() []Due {
 	d := fx.due
 	fx.due = nil
 	return d
+}
+
+// Posts returns how many messages the broker is to publish itself.
+func (fx *Effects) Posts() int { return len(fx.posts) }
+
+// Post notes a message that the broker is to publish itself, to the exchange that it
+// names, before those that were noted when there were at of them, or after all.
+func (fx *Effects) Post(m *amqp.Message, at int) {
+	fx.posts = slices.Insert(fx.posts, min(at, len(fx.posts)), m)
+}
+
+// TakePosts returns the messages that the broker is to publish itself, in order.
+func (fx *Effects) TakePosts() []*amqp.Message {
+	p := fx.posts
+	fx.posts = nil
+	return p
 }
 
 // TakeUnused returns queues to delete, because they are auto-delete and lost

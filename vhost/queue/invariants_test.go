@@ -39,6 +39,9 @@ func linesInvariant(c *core) error {
 			if it.msg != nil && it.msg.Persistent {
 				sum.lasting.add(it)
 			}
+			if it.msg != nil && it.msg.Persistent != it.lasting {
+				return fmt.Errorf("line %d: a message that is persistent: %v, said to be so: %v", p, it.msg.Persistent, it.lasting)
+			}
 			if it.rec != nil {
 				sum.recorded++
 			}

@@ -21,6 +21,10 @@ type item struct {
 	returns uint32
 	// redelivered says that some consumer may have seen the message.
 	redelivered bool
+	// lasting says that the message is persistent: it is asked for when the message
+	// itself is no longer in the processor's caches. It is set while the item is ready
+	// or unacked, and in memory.
+	lasting bool
 }
 
 // messageCost is about what a message takes in memory besides its bytes: the

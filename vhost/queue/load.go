@@ -115,7 +115,7 @@ func (l *load) read(store persistence.Store) (failure error) {
 		case err == nil:
 			it := all[i].item()
 			r.Message.Redelivered = it.redelivered // the store has not kept it
-			it.msg, it.rec = r.Message, r
+			it.msg, it.rec, it.lasting = r.Message, r, r.Message.Persistent
 			l.items = append(l.items, it)
 			l.bytes += it.memory()
 		case errors.Is(err, persistence.ErrDamaged):
@@ -164,7 +164,7 @@ func (c *core) install(l *load, fx *Effects) {
 // all but what is left. Of the lost ones themselves that is not known.
 func (c *core) loseLasting(gone extent, left []item) {
 	for i := range left {
-		if left[i].msg.Persistent {
+		if left[i].lasting {
 			gone.subtract(&left[i])
 		}
 	}

@@ -145,7 +145,7 @@ func (c *core) packSegment(s *segment, o *step) bool {
 			first = p
 		}
 		o.packer.add(&p)
-		if it.msg.Persistent {
+		if it.lasting {
 			lasting.add(it)
 		}
 		c.memory -= it.memory()

@@ -55,8 +55,8 @@ func (q *Queue) Stats() Stats {
 }
 
 // Oldest returns when the oldest ready message came, to a seventh of its age or a
-// second, and when the oldest unacked one was handed out, to the second; the
-// zero time where there is none. What was there at the start is as old as that. It may
+// second, and when the oldest unacked one was handed out, to a
+// second or so; the zero time where there is none. What was there at the start is as old as that. It may
 // look at all that is unacked.
 func (q *Queue) Oldest() (ready, unacked time.Time) {
 	q.mu.Lock()
@@ -66,7 +66,7 @@ func (q *Queue) Oldest() (ready, unacked time.Time) {
 		ready = time.Unix(0, cmp.Or(from, to))
 	}
 	if taken := q.core.unacked.oldestTaken(); taken != 0 {
-		unacked = time.Unix(int64(taken), 0)
+		unacked = time.Unix(0, int64(taken)*takenUnit)
 	}
 	return ready, unacked
 }

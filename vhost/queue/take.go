@@ -59,6 +59,12 @@ func (q *Queue) PutBack(taken []*Browsed, fx *Effects) {
 // Settle ends the place of a message that was taken.
 func (q *Queue) Settle(b *Browsed, fx *Effects) { q.core.settle(&b.it, fx) }
 
+// Dying is how many dead letters there are to carry out.
+func (fx *Effects) Dying() int { return len(fx.dead) }
+
+// Idle reports whether there is nothing to be done or stored.
+func (fx *Effects) Idle() bool { return !fx.Pending() && fx.batch.Empty() && len(fx.wakes) == 0 }
+
 // taking is a Take under way.
 type taking struct {
 	core   *core

@@ -19,19 +19,27 @@ type past struct {
 func (c *core) noteTimes(fx *Effects) {
 	c.active = fx.Time()
 	if c.active >= c.sampleAt {
-		c.pastOf().timeline.add(c.nextSeq, c.active, c.head())
-		c.sampleAt = c.active + samplePeriod
+		c.sample()
 	}
+}
+
+func (c *core) sample() {
+	c.pastOf().timeline.add(c.nextSeq, c.active, c.head())
+	c.sampleAt = c.active + samplePeriod
 }
 
 // noteTaking notes whether what comes now is taken at once.
 func (c *core) noteTaking(does bool, fx *Effects) {
 	if does != c.taking {
-		now := fx.Time()
-		c.pastOf().taking = c.capacity(now)
-		c.past.turned = now
-		c.taking = does
+		c.turnTaking(fx)
 	}
+}
+
+func (c *core) turnTaking(fx *Effects) {
+	now := fx.Time()
+	c.pastOf().taking = c.capacity(now)
+	c.past.turned = now
+	c.taking = !c.taking
 }
 
 func (c *core) pastOf() *past {
@@ -85,8 +93,14 @@ func (c *core) head() uint64 {
 	return c.nextSeq
 }
 
-// oldestTaken returns when what is unacked longest was handed out, in Unix seconds; 0
-// if nothing is unacked. What it has found it looks at first the next time: as long as
+// takenUnit is about a second: a division for each delivery would show.
+const (
+	takenShift = 30
+	takenUnit  = 1 << takenShift // ns
+)
+
+// oldestTaken returns when what is unacked longest was handed out, in takenUnit; 0 if
+// nothing is unacked. What it has found it looks at first the next time: as long as
 // that is out, nothing is older.
 func (u *unacked) oldestTaken() uint32 {
 	if s := u.find(u.oldest); s != nil {

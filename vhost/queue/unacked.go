@@ -27,7 +27,7 @@ type unacked struct {
 type outstanding struct {
 	item
 	turn     uint32
-	taken    uint32    // when it was handed out, in Unix seconds
+	taken    uint32    // when it was handed out, in units of takenUnit since 1970
 	consumer *Consumer // nil after basic.get
 	// since is when it was handed out, in Unix nanoseconds, if its consumer has
 	// a timeout; else 0.
@@ -49,13 +49,13 @@ func (u *unacked) put(it *item, c *Consumer, now int64) ID {
 		u.slots = append(u.slots, outstanding{})
 	}
 	s := &u.slots[slot]
-	s.item, s.turn, s.consumer, s.taken = *it, u.turn, c, uint32(now/1e9)
+	s.item, s.turn, s.consumer, s.taken = *it, u.turn, c, uint32(now>>takenShift)
 	if c != nil {
 		c.unacked++
 	}
 	u.count++
 	u.bytes += int64(it.size)
-	if it.msg.Persistent {
+	if it.lasting {
 		u.lasting.add(it)
 	}
 	return ID{slot: slot, turn: u.turn}
@@ -81,7 +81,7 @@ func (u *unacked) remove(id ID) {
 	}
 	u.count--
 	u.bytes -= int64(s.size)
-	if s.msg.Persistent {
+	if s.lasting {
 		u.lasting.subtract(&s.item)
 	}
 	*s = outstanding{}

@@ -1,9 +1,11 @@
 package conf
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 )
 
 // Setting is what the file says of one flag.
@@ -14,11 +16,11 @@ type Setting struct {
 	Where  string   // FILE:LINE of that
 }
 
-// File is a configuration file.
+// File is a configuration file, or a directory of them.
 type File struct {
 	// Settings are by flag.
 	Settings map[string]Setting
-	// Warnings are sentences about what has no meaning here.
+	// Warnings are sentences about what has no meaning here, or does not count.
 	Warnings []string
 }
 
@@ -32,145 +34,132 @@ func Load(path string) (*File, error) {
 	return translate(lines)
 }
 
-// translate turns lines into settings.
+// translate turns lines into settings. Of several lines with the same key the last
+// counts, also where the key has no meaning.
 func translate(lines []line) (*File, error) {
-	f := &File{Settings: map[string]Setting{}}
-	t := translator{file: f, lists: map[string]map[string]line{}, plain: map[string]line{}}
-	for _, l := range lines {
+	t := translator{
+		file:  &File{Settings: map[string]Setting{}},
+		ranks: map[string]int{}, lists: map[string][]item{}, plain: map[string]line{},
+	}
+	last := map[string]int{}
+	for i, l := range lines {
+		last[l.key] = i
+	}
+	for i, l := range lines {
+		if last[l.key] != i {
+			continue
+		}
 		if err := t.take(l); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", l.where, l.key, err)
 		}
 	}
-	if err := t.end(); err != nil {
-		return nil, err
-	}
-	return f, nil
+	t.end()
+	return t.file, nil
 }
 
 // translator collects what several lines say together.
 type translator struct {
 	file *File
-	// lists are values by flag and the rest of the key, such as listeners.tcp.NAME.
-	lists map[string]map[string]line
-	// plain are lines that count together with others, by key.
+	// ranks are those of the keys that have set a flag.
+	ranks map[string]int
+	// lists are the lines of flags that are lists, by flag.
+	lists map[string][]item
+	// plain are lines that count together with others, by key; order are the keys as
+	// they came.
 	plain map[string]line
+	order []string
+}
+
+// item is a line of a list, such as listeners.tcp.NAME, without the fixed part.
+type item struct {
+	name string
+	line
 }
 
 func (t *translator) take(l line) error {
-	for i := range keys {
-		k := &keys[i]
-		rest, ok := k.match(l.key)
-		if !ok {
-			continue
-		}
-		switch {
-		case k.ignored != "":
-			t.file.Warnings = append(t.file.Warnings, fmt.Sprintf("%s: %s has no meaning here: %s", l.where, l.key, k.ignored))
-		case k.together:
-			t.plain[l.key] = l
-		case k.list:
-			value, err := k.convert(l.value)
-			if err != nil {
-				return err
-			}
-			if t.lists[k.flag] == nil {
-				t.lists[k.flag] = map[string]line{}
-			}
-			t.lists[k.flag][rest] = line{l.key, value, l.where}
-		default:
-			value, err := k.convert(l.value)
-			if err != nil {
-				return err
-			}
-			t.file.Settings[k.flag] = Setting{k.flag, []string{value}, l.key, l.where}
+	k, rest, ok := find(l.key)
+	if !ok {
+		return errors.New("there is no such key")
+	}
+	if k.ignored != "" {
+		if !slices.Contains(k.same, l.value) {
+			t.warn("%s: %s has no meaning here: %s", l.where, l.key, k.ignored)
 		}
 		return nil
 	}
-	return fmt.Errorf("there is no such key")
-}
-
-// end puts lists together, in the order of their names, and what counts together.
-func (t *translator) end() error {
-	for flag, values := range t.lists {
-		var names []string
-		for name := range values {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		s := Setting{Flag: flag}
-		for _, name := range names {
-			l := values[name]
-			if l.value != "" {
-				s.Values = append(s.Values, l.value)
-			}
-			s.Key, s.Where = l.key, l.where
-		}
-		if len(s.Values) == 0 {
-			s.Values = []string{"none"}
-		}
-		t.file.Settings[flag] = s
+	value, err := k.convert(l.value)
+	if err != nil {
+		return err
 	}
-	t.endListener("management.tcp", "http-listen", ":15672")
-	t.endListener("management.ssl", "https-listen", ":15671")
-	t.endListener("prometheus.tcp", "metrics-listen", ":15692")
-	return t.endLoopback()
+	converted := line{l.key, value, l.where}
+	switch {
+	case k.together:
+		t.plain[l.key], t.order = converted, append(t.order, l.key)
+	case k.list:
+		t.lists[k.flag] = append(t.lists[k.flag], item{rest, converted})
+	default:
+		t.set(k.flag, k.rank, converted)
+	}
+	return nil
 }
 
-// endListener puts ip and port of a listener together.
-func (t *translator) endListener(prefix, flag, without string) {
-	ip, hasIP := t.plain[prefix+".ip"]
-	port, hasPort := t.plain[prefix+".port"]
-	if !hasIP && !hasPort {
+// set sets a flag, unless a key of a higher rank has done so.
+func (t *translator) set(flag string, rank int, l line) {
+	before, ok := t.file.Settings[flag]
+	if ok && t.ranks[flag] > rank {
+		t.warn("%s: %s does not count: %s (%s) does", l.where, l.key, before.Key, before.Where)
 		return
 	}
-	at := port
-	if !hasPort {
-		at, port.value = ip, strings.TrimPrefix(without, ":")
+	if ok {
+		t.warn("%s: %s does not count: %s (%s) does", before.Where, before.Key, l.key, l.where)
 	}
-	host := ip.value
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	t.file.Settings[flag] = Setting{flag, []string{host + ":" + port.value}, at.key, at.where}
+	t.ranks[flag] = rank
+	t.put(flag, l, l.value)
 }
 
-// endLoopback turns loopback_users.NAME = true or false, and loopback_users = none, into
-// the list. guest is one unless it is said not to be.
-func (t *translator) endLoopback() error {
-	users, last := map[string]bool{"guest": true}, line{}
-	for key, l := range t.plain {
-		if key == "loopback_users" {
-			if l.value != "none" {
-				return fmt.Errorf("%s: %s: %q is not none", l.where, l.key, l.value)
-			}
-			delete(users, "guest")
-			last = l
+func (t *translator) put(flag string, l line, values ...string) {
+	t.file.Settings[flag] = Setting{flag, values, l.key, l.where}
+}
+
+func (t *translator) warn(format string, args ...any) {
+	t.file.Warnings = append(t.file.Warnings, fmt.Sprintf(format, args...))
+}
+
+// end puts lists together, and what counts together.
+func (t *translator) end() {
+	for flag, items := range t.lists {
+		t.endList(flag, items)
+	}
+	t.endNone("listeners.tcp", "amqp-listen")
+	t.endNone("listeners.ssl", "amqps-listen")
+	t.endManagement()
+	t.endTLS()
+	// In RabbitMQ the first other name takes guest off the list, which nobody means who
+	// adds one: here it stays.
+	t.endNames("loopback_users", "loopback-users", map[string]bool{"guest": true})
+	t.endNames("default_user_tags", "default-user-tags", map[string]bool{})
+}
+
+// endNone turns off what a list says, wherever the line with none stands.
+func (t *translator) endNone(key, flag string) {
+	if l, ok := t.plain[key]; ok {
+		t.put(flag, l, "none")
+	}
+}
+
+// endList orders a list by the names in its keys, numbers by value.
+func (t *translator) endList(flag string, items []item) {
+	slices.SortStableFunc(items, func(a, b item) int {
+		x, errX := strconv.ParseUint(a.name, 10, 64)
+		y, errY := strconv.ParseUint(b.name, 10, 64)
+		if errX == nil && errY == nil {
+			return cmp.Compare(x, y)
 		}
+		return cmp.Compare(a.name, b.name)
+	})
+	var values []string
+	for _, it := range items {
+		values = append(values, it.value)
 	}
-	for key, l := range t.plain {
-		name, ok := strings.CutPrefix(key, "loopback_users.")
-		if !ok {
-			continue
-		}
-		is, err := boolean(l.value)
-		if err != nil {
-			return fmt.Errorf("%s: %s: %w", l.where, l.key, err)
-		}
-		users[name], last = is == "true", l
-	}
-	if last.key == "" {
-		return nil
-	}
-	s := Setting{"loopback-users", nil, last.key, last.where}
-	for name, is := range users {
-		if is {
-			s.Values = append(s.Values, name)
-		}
-	}
-	slices.Sort(s.Values)
-	if len(s.Values) == 0 {
-		s.Values = []string{"none"}
-	}
-	t.file.Settings[s.Flag] = s
-	return nil
+	t.put(flag, items[len(items)-1].line, values...)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -20,58 +21,85 @@ type line struct {
 // maxLine is how long a line may be, in bytes.
 const maxLine = 64 << 10
 
-// parse reads lines of key = value. A # begins a comment where a line begins, or after
-// a blank; quotes around a value are taken off.
+// keyForm is what a key looks like. A dot within a word is written \.
+var keyForm = regexp.MustCompile(`^([\w-]|\\\.)+(\.([\w-]|\\\.)+)*$`)
+
+// words takes a key apart.
+func words(key string) []string {
+	key = strings.ReplaceAll(key, `\.`, "\x00")
+	all := strings.Split(key, ".")
+	for i, w := range all {
+		all[i] = strings.ReplaceAll(w, "\x00", ".")
+	}
+	return all
+}
+
+// parse reads lines of key = value.
 func parse(in io.Reader, name string) (all []line, err error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
-	for n := 1; lines.Scan(); n++ {
+	n := 0
+	for lines.Scan() {
+		n++
 		text := strings.TrimSpace(lines.Text())
 		if text == "" || text[0] == '#' {
 			continue
 		}
 		where := fmt.Sprintf("%s:%d", name, n)
-		key, value, ok := strings.Cut(text, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if !ok || key == "" {
-			return nil, fmt.Errorf("%s: %q is not of the form key = value", where, text)
+		l, err := parseLine(text, where)
+		if err != nil {
+			return nil, err
 		}
-		if strings.ContainsAny(key, " \t\"'") {
-			return nil, fmt.Errorf("%s: %q is not a key", where, key)
-		}
-		if value, err = unquote(value); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", where, key, err)
-		}
-		all = append(all, line{key, value, where})
+		all = append(all, l)
 	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return nil, fmt.Errorf("%s: a line has more than %d bytes", name, maxLine)
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%s:%d: the line has more than %d bytes", name, n+1, maxLine)
+	case err != nil:
+		return nil, fmt.Errorf("the configuration file cannot be read: %w", err)
 	}
-	return all, lines.Err()
+	return all, nil
 }
 
-// unquote takes comments and quotes off.
+func parseLine(text, where string) (l line, err error) {
+	key, value, ok := strings.Cut(text, "=")
+	key = strings.TrimSpace(key)
+	switch {
+	case !ok && strings.HasPrefix(text, "include "):
+		return l, fmt.Errorf("%s: include is not read: a directory of *.conf can be given instead of a file", where)
+	case !ok || key == "":
+		return l, fmt.Errorf("%s: the line is not of the form key = value", where) // it may be a password
+	case !keyForm.MatchString(key):
+		return l, fmt.Errorf("%s: %q is not a key", where, key)
+	}
+	if value, err = unquote(strings.TrimSpace(value)); err != nil {
+		return l, fmt.Errorf("%s: %s: %w", where, key, err)
+	}
+	return line{key, value, where}, nil
+}
+
+// unquote takes comments and quotes off, as RabbitMQ does: a # begins a comment
+// wherever it stands, except between single quotes. Double quotes mean nothing.
 func unquote(value string) (string, error) {
+	if rest, ok := strings.CutPrefix(value, "'"); ok {
+		inside, after, ok := strings.Cut(rest, "'")
+		if !ok {
+			return "", errors.New("a quote ' is not closed")
+		}
+		if after = strings.TrimSpace(after); after != "" && after[0] != '#' {
+			return "", errors.New("something follows the closing quote")
+		}
+		return inside, nil
+	}
+	value, _, _ = strings.Cut(value, "#")
+	value = strings.TrimSpace(value)
 	if value == "" {
-		return "", nil
+		return "", errors.New("there is no value")
 	}
-	if q := value[0]; q == '\'' || q == '"' {
-		end := strings.IndexByte(value[1:], q)
-		if end < 0 {
-			return "", fmt.Errorf("a quote %c is not closed", q)
-		}
-		rest := strings.TrimSpace(value[end+2:])
-		if rest != "" && rest[0] != '#' {
-			return "", fmt.Errorf("there is %q after the closing quote", rest)
-		}
-		return value[1 : end+1], nil
+	if strings.HasPrefix(value, "encrypted:") {
+		return "", errors.New("encrypted values are not read")
 	}
-	for _, comment := range []string{" #", "\t#"} {
-		if i := strings.Index(value, comment); i >= 0 {
-			value = value[:i]
-		}
-	}
-	return strings.TrimSpace(value), nil
+	return value, nil
 }
 
 // read reads a file, or all *.conf of a directory in the order of their names. As for
@@ -89,20 +117,25 @@ func read(path string) ([]line, error) {
 	case !info.IsDir():
 		return readFile(path)
 	}
-	names, err := filepath.Glob(filepath.Join(path, "*.conf"))
+	entries, err := os.ReadDir(path) // by name
 	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("the configuration directory %s has no file *.conf", path)
+		return nil, fmt.Errorf("the configuration directory cannot be read: %w", err)
 	}
 	var all []line
-	for _, name := range names {
-		more, err := readFile(name)
+	found := false
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".conf" {
+			continue
+		}
+		found = true
+		more, err := readFile(filepath.Join(path, e.Name()))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, more...)
+	}
+	if !found {
+		return nil, fmt.Errorf("the configuration directory %s has no file *.conf", path)
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,20 +26,21 @@ func listener(value string) (string, error) {
 	if _, err := strconv.ParseUint(value, 10, 16); err == nil {
 		return ":" + value, nil
 	}
-	if value == "none" {
-		return "", nil
-	}
-	if !strings.Contains(value, ":") {
+	i := strings.LastIndexByte(value, ':')
+	if i < 0 {
 		return "", fmt.Errorf("%q is not a port, or an address with one", value)
+	}
+	if host := value[:i]; strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		return net.JoinHostPort(host, value[i+1:]), nil // ::1:5672, as RabbitMQ spells it
 	}
 	return value, nil
 }
 
-func noListeners(value string) (string, error) {
+func onlyNone(value string) (string, error) {
 	if value != "none" {
 		return "", fmt.Errorf("%q is not none", value)
 	}
-	return "", nil
+	return value, nil
 }
 
 // milliseconds reads a number of them as a time.
@@ -59,7 +61,7 @@ func share(value string) (string, error) {
 	if err != nil || math.IsNaN(f) || f <= 0 || f > 1 {
 		return "", fmt.Errorf("%q is not a share above 0 and up to 1", value)
 	}
-	return strconv.FormatFloat(f*100, 'f', -1, 64) + "%", nil
+	return percentage(f), nil
 }
 
 var sizes = regexp.MustCompile(`^([0-9]+)\s*([kKmMgGtTpP]?)(i?[bB])?$`)
@@ -93,6 +95,51 @@ func size(value string) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
+// multiple reads a multiple of the memory that there is as a percentage.
+func multiple(value string) (string, error) {
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil || math.IsNaN(f) || f <= 0 || f > 1000 {
+		return "", fmt.Errorf("%q is not a multiple of the memory, like 1.5", value)
+	}
+	return percentage(f), nil
+}
+
+func percentage(f float64) string {
+	return strconv.FormatFloat(math.Round(f*1e8)/1e6, 'f', -1, 64) + "%"
+}
+
+var frames = regexp.MustCompile(`^([0-9]+)([kKmM][bB])?$`)
+
+// frame reads a size of frames, of which 0 is none: there kB is 1024 bytes.
+func frame(value string) (string, error) {
+	m := frames.FindStringSubmatch(value)
+	if m == nil {
+		return "", fmt.Errorf("%q is not a number of bytes, or like 128KB", value)
+	}
+	n, err := strconv.ParseUint(m[1], 10, 40)
+	if err != nil {
+		return "", fmt.Errorf("%q is too large", value)
+	}
+	switch strings.ToLower(m[2]) {
+	case "kb":
+		n <<= 10
+	case "mb":
+		n <<= 20
+	}
+	if n == 0 {
+		n = 16 << 20
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
+// alternativeName knows the other name of it.
+func alternativeName(value string) (string, error) {
+	if value == "subject_alt_name" {
+		return "subject_alternative_name", nil
+	}
+	return value, nil
+}
+
 func infinityIsZero(value string) (string, error) {
 	if value == "infinity" {
 		return "0", nil
@@ -111,6 +158,14 @@ func zeroIsMost(value string) (string, error) {
 func noneIsEmpty(value string) (string, error) {
 	if value == "none" {
 		return "", nil
+	}
+	return value, nil
+}
+
+// emptyIsNothing is for permissions, of which an empty one matches nothing.
+func emptyIsNothing(value string) (string, error) {
+	if value == "" {
+		return "^$", nil
 	}
 	return value, nil
 }
@@ -148,8 +203,10 @@ func level(value string) (string, error) {
 		return "warn", nil
 	case "notice":
 		return "info", nil
-	case "critical", "alert", "emergency", "none":
+	case "critical", "alert", "emergency":
 		return "error", nil
+	case "none":
+		return "none", nil
 	}
 	return "", fmt.Errorf("%q is not a level like info or warning", value)
 }

@@ -21,7 +21,7 @@ func backup(c *call) error {
 	}
 	res, err := c.api.send(c.ctx, http.MethodGet, "/leveret/backup", nil, nil)
 	if err != nil {
-		return err
+		return c.absent(err, "there is no backup")
 	}
 	defer res.Body.Close()
 	bar := c.bar("backing up", -1, true)

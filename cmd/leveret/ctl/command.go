@@ -40,6 +40,7 @@ type Exit int
 // ExitCode returns the code, as package cli wants it.
 func (e Exit) ExitCode() int { return int(e) }
 
+// Error names the code.
 func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // tool is the name that the program was started under, which decides the form of

@@ -14,7 +14,6 @@ type listing struct {
 	scoped  bool   // there is one for each vhost
 	columns []column
 	names   []string // of the columns if none are asked for
-	fixed   bool     // other columns cannot be asked for
 	keep    func(*call, object) bool
 }
 

@@ -111,11 +111,8 @@ func browse(c *call) error {
 			Next     string   `json:"next_cursor"`
 		}
 		err := c.get("/leveret/queues"+pathOf(c.vhost(), c.args[0], "messages")+"?"+query.Encode(), &page)
-		if refusedWith(err, http.StatusNotFound) {
-			return failed(exitUnavailable, "Queue not found")
-		}
 		if err != nil {
-			return err
+			return c.absent(err, "Queue not found")
 		}
 		messages = append(messages, page.Messages...)
 		if page.Next == "" {
@@ -226,11 +223,8 @@ func transfer(action, done string) func(*call) error {
 		}
 		var result object
 		err = c.api.ask(c.ctx, http.MethodPost, "/leveret/queues"+pathOf(c.vhost(), c.args[0], "messages", action), body, &result)
-		if refusedWith(err, http.StatusNotFound) {
-			return failed(exitUnavailable, "%s", cmpText(reasonOf(err), "Queue not found"))
-		}
 		if err != nil {
-			return err
+			return c.absent(err, "Queue not found, or what messages are to go to")
 		}
 		if c.format == formatJSON {
 			return c.json(result)
@@ -293,10 +287,14 @@ func (c *call) chosen() (object, error) {
 	return body, nil
 }
 
-// reasonOf is why the API refused; empty if it has not said.
-func reasonOf(err error) string {
-	if err == nil {
-		return ""
+// absent puts an answer of 404 of an endpoint of Leveret's own into words: other brokers
+// have no such endpoint.
+func (c *call) absent(err error, text string, args ...any) error {
+	if !refusedWith(err, http.StatusNotFound) {
+		return err
 	}
-	return err.Error()
+	if refusedWith(c.get("/leveret/openapi.json", nil), http.StatusNotFound) {
+		return failed(exitUnavailable, "%s: not supported by this broker: it needs a Leveret that has /api/leveret", c.verb)
+	}
+	return failed(exitUnavailable, text, args...)
 }

@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -121,11 +121,11 @@ func TestScheduledAndPlans(t *testing.T) {
 
 func TestBackup(t *testing.T) {
 	content := strings.Repeat("backup ", 100_000)
-	cut := false
+	var cut atomic.Bool
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, content)
 		w.(http.Flusher).Flush()
-		if cut {
+		if cut.Load() {
 			panic(http.ErrAbortHandler)
 		}
 	}))
@@ -139,7 +139,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("%d bytes, %d, %s", len(got.stdout), got.code, got.stderr)
 	}
 	checkFile(t, file, content)
-	cut = true
+	cut.Store(true)
 	if got := run(srv.URL, "backup", file); got.code != 69 || !strings.Contains(got.stderr, "the backup was cut off") {
 		t.Errorf("%+v", got)
 	}
@@ -241,7 +241,29 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
-	if !slices.Contains(verbNames(), "environment") {
-		t.Error("there is no environment")
+}
+
+// TestOfOthers: what only Leveret can do is refused in a sentence by RabbitMQ.
+func TestOfOthers(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	for _, line := range []string{"browse q", "move q --to-queue r --all", "redrive q", "list_redrives", "cancel_redrive 1", "scheduled list x", "scheduled cancel x 1",
+		"routes x k", "policy_dry_run p --delete", "backup -"} {
+		got := run(srv.URL, strings.Fields(line)...)
+		if got.code != 69 || !strings.Contains(got.stderr, "not supported by this broker") || got.stdout != "" && !strings.Contains(line, "cancel") {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"amqp-listen":{"value":":5672","from":"default"},"limit":3}`: "amqp-listen\t{\"from\":\"default\",\"value\":\":5672\"}\nlimit\t3\n",
+		`[{"name":"a","value":1,"source":"flag"}]`:                     "a\t1\tflag\n",
+	} {
+		uri, _ := newFake(t, map[string]answer{"GET /config/effective": {200, body}})
+		if got := run(uri, "environment", "-s", "--formatter", "table"); got.stdout != want || got.code != 0 {
+			t.Errorf("%s: %+v", body, got)
+		}
 	}
 }

@@ -29,11 +29,8 @@ func routes(c *call) error {
 	}
 	var whole object
 	err := c.api.ask(c.ctx, http.MethodPost, "/leveret/exchanges"+pathOf(c.vhost(), exchange, "reach"), body, &whole)
-	if refusedWith(err, http.StatusNotFound) {
-		return failed(exitUnavailable, "there is no exchange '%s' in vhost '%s'", exchange, c.vhost())
-	}
 	if err != nil {
-		return err
+		return c.absent(err, "there is no exchange '%s' in vhost '%s'", exchange, c.vhost())
 	}
 	if c.format == formatJSON {
 		return c.json(whole)
@@ -95,14 +92,8 @@ func policyDryRun(c *call) error {
 		Matched   any      `json:"matched"`
 	}
 	err := c.api.ask(c.ctx, http.MethodPost, "/leveret"+pathOf(kind, c.vhost(), c.args[0], "dry-run"), body, &answer)
-	if refusedWith(err, http.StatusNotFound) {
-		if c.has("delete") {
-			return failed(exitUnavailable, "Parameter does not exist")
-		}
-		return noVHost(c.vhost())
-	}
 	if err != nil {
-		return err
+		return c.absent(err, "vhost '%s' or the policy in it does not exist", c.vhost())
 	}
 	if c.format == formatJSON {
 		return c.json(ordered{{"changes", append([]object{}, answer.Changes...)}, {"unchanged", answer.Unchanged}, {"matched", answer.Matched}})

@@ -52,11 +52,8 @@ func redrive(c *call) error {
 	}
 	var j job
 	err = c.api.ask(c.ctx, http.MethodPost, "/leveret/queues"+pathOf(c.vhost(), c.args[0], "redrive"), body, &j)
-	if refusedWith(err, http.StatusNotFound) {
-		return failed(exitUnavailable, "Queue not found")
-	}
 	if err != nil {
-		return err
+		return c.absent(err, "Queue not found")
 	}
 	if c.has("no-wait") {
 		return c.showJob(j)
@@ -146,7 +143,7 @@ func listRedrives(c *call) error {
 	c.announce("Listing redrives ...")
 	var jobs []job
 	if err := c.get("/leveret/redrives", &jobs); err != nil {
-		return err
+		return c.absent(err, "there are no redrives")
 	}
 	names := []string{"id", "vhost", "queue", "state", "dry_run", "started", "total", "scanned", "redriven", "unroutable", "refused", "no_origin", "user"}
 	var rows [][]any
@@ -163,11 +160,8 @@ func listRedrives(c *call) error {
 func cancelRedrive(c *call) error {
 	c.say("Cancelling redrive %s ...", c.args[0])
 	err := c.delete("/leveret/redrives" + pathOf(c.args[0]))
-	if refusedWith(err, http.StatusNotFound) {
-		return failed(exitUnavailable, "there is no redrive %s", c.args[0])
-	}
 	if err != nil {
-		return err
+		return c.absent(err, "there is no redrive %s", c.args[0])
 	}
 	return c.done()
 }

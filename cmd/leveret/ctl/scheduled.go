@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 )
@@ -36,11 +35,8 @@ func (c *call) listScheduled(exchange string) error {
 			Messages []object `json:"messages"`
 		}
 		err := c.get("/leveret/exchanges"+pathOf(c.vhost(), exchange, "scheduled")+"?"+query.Encode(), &page)
-		if refusedWith(err, http.StatusNotFound) {
-			return failed(exitUnavailable, "there is no exchange '%s' in vhost '%s' that delays messages", exchange, c.vhost())
-		}
 		if err != nil {
-			return err
+			return c.absent(err, "there is no exchange '%s' in vhost '%s' that delays messages", exchange, c.vhost())
 		}
 		if len(page.Messages) == 0 {
 			break
@@ -66,11 +62,8 @@ func (c *call) cancelScheduled(exchange string, ids []string) error {
 	for _, id := range ids {
 		c.say("Cancelling message %s of exchange '%s' in vhost '%s' ...", id, exchange, c.vhost())
 		err := c.delete("/leveret/exchanges" + pathOf(c.vhost(), exchange, "scheduled", id))
-		if refusedWith(err, http.StatusNotFound) {
-			return failed(exitUnavailable, "message %s is not there any more", id)
-		}
 		if err != nil {
-			return err
+			return c.absent(err, "message %s is not there any more", id)
 		}
 	}
 	return c.done()

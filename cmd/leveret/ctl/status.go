@@ -222,14 +222,17 @@ func environment(c *call) error {
 	return c.json(effective)
 }
 
-// settings prints a list of objects with the members of the first as columns.
+// settings prints a list of objects with the members of the first as columns: name and
+// value, and then the others.
 func (c *call) settings(list []any) error {
 	var names []string
 	var rows [][]any
 	for _, e := range list {
 		o, _ := e.(object)
 		if names == nil {
-			names = slices.Sorted(maps.Keys(o))
+			names = slices.SortedFunc(maps.Keys(o), func(a, b string) int {
+				return cmp.Or(cmp.Compare(settingRank(a), settingRank(b)), cmp.Compare(a, b))
+			})
 		}
 		row := make([]any, len(names))
 		for i, name := range names {
@@ -238,6 +241,13 @@ func (c *call) settings(list []any) error {
 		rows = append(rows, row)
 	}
 	return c.table(names, rows)
+}
+
+func settingRank(name string) int {
+	if i := slices.Index([]string{"name", "value"}, name); i >= 0 {
+		return i
+	}
+	return 2
 }
 
 // members are the members of an object as rows.

@@ -2,27 +2,52 @@ package packaging
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"gopkg.in/yaml.v3"
 )
 
-// leveret builds the program once.
-func leveret(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "leveret")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/leveretmq/leveret/cmd/leveret").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+// program is where the program is built.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "leveret")
+	if err != nil {
+		panic(err)
 	}
-	return bin
+	program = filepath.Join(dir, "leveret")
+	m.Run()
+	os.RemoveAll(dir)
+}
+
+var build = sync.OnceValue(func() error {
+	out, err := exec.Command("go", "build", "-o", program, "github.com/leveretmq/leveret/cmd/leveret").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+})
+
+// leveret runs the program.
+func leveret(t *testing.T, args ...string) (output string, err error) {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program, args...).CombinedOutput()
+	return string(out), err
 }
 
 func read(t *testing.T, name string) string {
@@ -38,12 +63,11 @@ func read(t *testing.T, name string) string {
 var instructions = []string{"FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "EXPOSE", "VOLUME", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
 
 func TestDockerfile(t *testing.T) {
-	bin := leveret(t)
-	help, err := exec.Command(bin, "--help").Output()
+	help, err := leveret(t, "--help")
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]string{}
+	seen := map[string][]string{}
 	for line := range strings.Lines(read(t, "Dockerfile")) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -56,29 +80,58 @@ func TestDockerfile(t *testing.T) {
 		if len(seen) == 0 && word != "FROM" {
 			t.Errorf("it begins with %q", line)
 		}
-		seen[word] = rest
-		if word == "ENV" {
-			for _, m := range regexp.MustCompile(`(LEVERET_\w+)=`).FindAllStringSubmatch(rest, -1) {
-				if !strings.Contains(string(help), "$"+m[1]) {
-					t.Errorf("the program does not know %s", m[1])
-				}
-			}
+		seen[word] = append(seen[word], rest)
+	}
+	last := func(word string) string {
+		if len(seen[word]) == 0 {
+			t.Fatalf("there is no %s", word)
+		}
+		return seen[word][len(seen[word])-1]
+	}
+	if last("FROM") != "scratch" || last("USER") != "65532:65532" {
+		t.Errorf("it ends from %q as %q, want scratch and a user who is not root", last("FROM"), last("USER"))
+	}
+	for _, m := range regexp.MustCompile(`((?:LEVERET|RABBITMQ)_\w+)=(\S+)`).FindAllStringSubmatch(last("ENV"), -1) {
+		if !strings.Contains(help, "$"+m[1]) {
+			t.Errorf("the program does not know %s", m[1])
+		}
+		if !slices.ContainsFunc(seen["COPY"], func(c string) bool { return strings.HasSuffix(c, " "+m[2]+"/") }) {
+			t.Errorf("nothing is copied to %s, which is %s", m[2], m[1])
 		}
 	}
-	if seen["FROM"] != "scratch" || !strings.HasPrefix(seen["USER"], "65532") {
-		t.Errorf("it ends from %q as %q, want scratch and a user who is not root", seen["FROM"], seen["USER"])
-	}
-	for _, port := range []string{"5672", "15672", "15692"} {
-		if !slices.Contains(strings.Fields(seen["EXPOSE"]), port) {
+	for _, port := range []string{"5671", "5672", "15671", "15672", "15692"} {
+		if !slices.Contains(strings.Fields(last("EXPOSE")), port) {
 			t.Errorf("port %s is not exposed", port)
 		}
 	}
-	if !strings.Contains(seen["HEALTHCHECK"], `CMD ["/leveret", "ctl", "ping"]`) {
-		t.Errorf("health is checked by %q", seen["HEALTHCHECK"])
+	if !strings.HasSuffix(last("HEALTHCHECK"), `CMD ["/usr/local/bin/leveret", "ctl", "ping"]`) || last("ENTRYPOINT") != `["/usr/local/bin/leveret"]` {
+		t.Errorf("health is checked by %q, and it starts by %q", last("HEALTHCHECK"), last("ENTRYPOINT"))
 	}
-	if out, err := exec.Command(bin, "ctl", "ping", "--help").CombinedOutput(); err != nil {
+	if out, err := leveret(t, "ctl", "ping", "--help"); err != nil {
 		t.Errorf("ctl ping --help: %v\n%s", err, out)
 	}
+}
+
+// TestImageDefaults: guest may come from elsewhere, unless a file beside says otherwise.
+func TestImageDefaults(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(pattern string) {
+		t.Helper()
+		out, err := leveret(t, "config", "effective", "--config", dir)
+		if err != nil || strings.Contains(out, "leveret:") || !regexp.MustCompile(pattern).MatchString(out) {
+			t.Errorf("want %s: %v\n%s", pattern, err, out)
+		}
+	}
+	write("10-defaults.conf", read(t, "10-defaults.conf"))
+	want(`(?m)^log-format +json [^\0]*^loopback-users +none `)
+	write("20-mine.conf", "loopback_users.guest = true\n")
+	want(`(?m)^loopback-users +guest +\S+20-mine.conf:1$`)
 }
 
 func TestSystemdUnit(t *testing.T) {
@@ -88,7 +141,7 @@ func TestSystemdUnit(t *testing.T) {
 		line := in.Text()
 		key, value, ok := strings.Cut(line, "=")
 		switch {
-		case line == "":
+		case line == "" || line[0] == '#':
 		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
 			section = line
 		case !ok || section == "":
@@ -101,20 +154,30 @@ func TestSystemdUnit(t *testing.T) {
 		t.Errorf("the unit is %v", keys)
 	}
 	args := strings.Fields(keys["[Service]ExecStart"])
+	if len(args) < 2 || args[0] != "/usr/bin/leveret" || args[1] != "serve" {
+		t.Fatalf("it starts %q", args)
+	}
 	// The program itself says whether it would start so.
-	check := append([]string{"config", "effective"}, args[2:]...)
-	if out, err := exec.Command(leveret(t), check...).CombinedOutput(); args[0] != "/usr/bin/leveret" || args[1] != "serve" || err != nil {
+	if out, err := leveret(t, append([]string{"config", "effective"}, args[2:]...)...); err != nil {
 		t.Errorf("%q: %v\n%s", args, err, out)
 	}
-	if path, err := exec.LookPath("systemd-analyze"); err == nil {
-		unit := strings.Replace(read(t, "leveret.service"), "/usr/bin/leveret", "/bin/true", 1)
-		file := filepath.Join(t.TempDir(), "leveret.service")
-		if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command(path, "verify", file).CombinedOutput(); err != nil {
-			t.Logf("systemd-analyze: %v\n%s", err, out) // it needs a running systemd for some of it
-		}
+}
+
+// TestSystemdAnalyze asks systemd what it thinks of the unit, where there is one.
+func TestSystemdAnalyze(t *testing.T) {
+	path, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("there is no systemd-analyze")
+	}
+	unit := strings.Replace(read(t, "leveret.service"), "/usr/bin/leveret", "/bin/true", 1)
+	file := filepath.Join(t.TempDir(), "leveret.service")
+	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Without a running systemd it may fail, but not say anything of the unit.
+	out, _ := exec.Command(path, "verify", file).CombinedOutput()
+	if strings.Contains(string(out), "leveret.service") {
+		t.Errorf("%s", out)
 	}
 }
 
@@ -179,18 +242,96 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("port %s of the service is not one of the container", name)
 		}
 	}
-	if got := at(t, container, "readinessProbe", "httpGet", "path"); got != "/api/health/checks/ready-to-serve-clients" {
-		t.Errorf("it is ready by %v", got)
-	}
 	// The configuration is one that the program takes.
 	conf := filepath.Join(t.TempDir(), "rabbitmq.conf")
 	if err := os.WriteFile(conf, []byte(at(t, kinds["ConfigMap"], "data", "rabbitmq.conf").(string)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(leveret(t), "config", "effective", "--config", conf).CombinedOutput()
-	if err != nil || strings.Contains(string(out), "no meaning") || !regexp.MustCompile(`loopback-users +none `).Match(out) {
+	out, err := leveret(t, "config", "effective", "--config", conf)
+	if err != nil || strings.Contains(out, "leveret:") || !regexp.MustCompile(`loopback-users +none `).MatchString(out) {
 		t.Errorf("%v\n%s", err, out)
 	}
+	// So are the arguments, with that file where the volume puts it.
+	var args []string
+	for _, arg := range at(t, container, "args").([]any) {
+		args = append(args, strings.Replace(arg.(string), "/etc/leveret/rabbitmq.conf", conf, 1))
+	}
+	if out, err := leveret(t, append([]string{"config", "effective"}, args[1:]...)...); args[0] != "serve" || err != nil {
+		t.Errorf("%q: %v\n%s", args, err, out)
+	}
+	if mount := at(t, container, "volumeMounts", 1, "mountPath"); !strings.Contains(read(t, "Dockerfile"), "LEVERET_DATA_DIR="+mount.(string)) {
+		t.Errorf("the data are at %v, and the image has them elsewhere", mount)
+	}
+}
+
+// TestProbes asks a broker what the probes would.
+func TestProbes(t *testing.T) {
+	var set map[string]any
+	for _, doc := range documents(t, "kubernetes.yaml") {
+		if doc["kind"] == "StatefulSet" {
+			set = doc
+		}
+	}
+	container := at(t, set, "spec", "template", "spec", "containers", 0)
+	url := run(t)
+	for _, probe := range []string{"startupProbe", "readinessProbe"} {
+		if port := at(t, container, probe, "httpGet", "port"); port != "http" {
+			t.Errorf("the %s asks port %v", probe, port)
+		}
+		path := at(t, container, probe, "httpGet", "path").(string)
+		answer, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("the %s gets %d from %s", probe, answer.StatusCode, path)
+		}
+	}
+	var args []string
+	for _, arg := range at(t, container, "livenessProbe", "exec", "command").([]any) {
+		args = append(args, arg.(string))
+	}
+	if !slices.Equal(args, []string{"leveret", "ctl", "ping"}) {
+		t.Fatalf("the livenessProbe is %q", args)
+	}
+	if out, err := leveret(t, "ctl", "--uri", url, "ping"); err != nil {
+		t.Errorf("ctl ping: %v\n%s", err, out)
+	}
+}
+
+// run starts a broker and returns where its API is.
+func run(t *testing.T) (url string) {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	broker := exec.Command(program, "--in-memory", "--log-format", "json", "--amqp-listen", "127.0.0.1:0",
+		"--http-listen", "127.0.0.1:0", "--metrics-listen", "none", "--default-user", "ann", "--default-pass", "secret")
+	log, err := broker.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		broker.Process.Kill()
+		_, _ = io.Copy(io.Discard, log)
+		_ = broker.Wait() // it was killed
+	})
+	in := bufio.NewScanner(log)
+	for in.Scan() {
+		var e struct{ Message, HTTP string }
+		if err := json.Unmarshal(in.Bytes(), &e); err != nil {
+			t.Fatalf("%q: %v", in.Text(), err)
+		}
+		if e.Message == "ready" {
+			return "http://" + e.HTTP
+		}
+	}
+	t.Fatal("it does not get ready")
+	return ""
 }
 
 func TestCompose(t *testing.T) {
@@ -205,6 +346,14 @@ func TestCompose(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(top, "go.mod")); err != nil {
 		t.Error(err)
+	}
+	if got := at(t, compose, "services", "prometheus", "depends_on", "leveret", "condition"); got != "service_healthy" {
+		t.Errorf("Prometheus waits for %v", got)
+	}
+	for name := range at(t, compose, "volumes").(map[string]any) {
+		if mount := at(t, compose, "services", "leveret", "volumes", 0); mount != name+":/var/lib/leveret" {
+			t.Errorf("the data are at %v", mount)
+		}
 	}
 	volume := at(t, compose, "services", "prometheus", "volumes", 0).(string)
 	file, _, _ := strings.Cut(volume, ":")
