@@ -12,7 +12,7 @@ var redriveEndpoints = []endpoint{
 	{http.MethodPost, "/api/leveret/queues/{vhost}/{queue}/redrive", entrant, (*API).startRedrive},
 	{http.MethodGet, "/api/leveret/redrives", anyUser, (*API).listRedrives},
 	{http.MethodDelete, "/api/leveret/redrives/{id}", anyUser, (*API).cancelRedrive},
-	{http.MethodGet, "/api/leveret/redrives/{id}", anyUser, (*API).getRedrive},
+	{http.MethodGet, "/api/leveret/redrives/{id}", anyUser, (*API).showRedrive},
 }
 
 // redriveBody is the body of a redrive.
@@ -121,7 +121,7 @@ func (a *API) findRedrive(r *request, act bool) (redriveJob, error) {
 	return j, nil
 }
 
-func (a *API) getRedrive(w http.ResponseWriter, r *request) error {
+func (a *API) showRedrive(w http.ResponseWriter, r *request) error {
 	j, err := a.findRedrive(r, false)
 	if err != nil {
 		return err

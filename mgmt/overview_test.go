@@ -51,9 +51,9 @@ func TestOverview(t *testing.T) {
 		}
 	}
 	for user, want := range map[string]string{
-		"guest":      `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":14,"queues":2}}`,
-		"monitoring": `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":14,"queues":2}}`,
-		"management": `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":7,"queues":1}}`,
+		"guest":      `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":15,"queues":2}}`,
+		"monitoring": `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":15,"queues":2}}`,
+		"management": `{"object_totals":{"channels":0,"connections":0,"consumers":0,"exchanges":8,"queues":1}}`,
 	} {
 		if got := b.want(200, "GET", "/api/overview?columns=object_totals", user, ""); got != want {
 			t.Errorf("%s: %s, want %s", user, got, want)

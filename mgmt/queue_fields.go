@@ -3,6 +3,7 @@ package mgmt
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/leveretmq/leveret/mgmt/definitions"
 	"github.com/leveretmq/leveret/vhost/queue"
@@ -65,6 +66,7 @@ var queueShape = shape[*queueItem]{
 	{"exclusive_consumer_tag", onlyClassic((*queueItem).exclusiveTag)},
 	{"garbage_collection", func(*queueItem) any { return noGarbage }},
 	{"head_message_timestamp", onlyClassic((*queueItem).headTimestamp)},
+	{"idle_since", onlyClassic((*queueItem).idleSince)},
 	{"internal", func(*queueItem) any { return false }},
 	{"leader", onlyQuorum(func(i *queueItem) any { return i.api.opts.NodeName })},
 	{"members", onlyQuorum(func(i *queueItem) any { return []string{i.api.opts.NodeName} })},
@@ -72,7 +74,7 @@ var queueShape = shape[*queueItem]{
 	{"message_bytes", func(i *queueItem) any { return i.bytes() }},
 	{"message_bytes_dlx", onlyQuorum(func(i *queueItem) any { return i.stats().HeldBytes })},
 	{"message_bytes_paged_out", onlyClassic(func(i *queueItem) any { return i.bytes() - i.bytesInMemory() })},
-	{"message_bytes_persistent", func(i *queueItem) any { return i.share(i.persistent(), i.bytes()) }},
+	{"message_bytes_persistent", func(i *queueItem) any { return i.stats().PersistentBytes }},
 	{"message_bytes_ram", func(i *queueItem) any { return i.bytesInMemory() }},
 	{"message_bytes_ready", func(i *queueItem) any { return i.stats().ReadyBytes }},
 	{"message_bytes_unacknowledged", func(i *queueItem) any { return i.stats().UnackedBytes }},
@@ -83,7 +85,7 @@ var queueShape = shape[*queueItem]{
 	{"messages_details", func(i *queueItem) any { return i.seen().details("messages") }},
 	{"messages_dlx", onlyQuorum(func(i *queueItem) any { return i.stats().Held })},
 	{"messages_paged_out", onlyClassic(func(i *queueItem) any { return i.stats().PagedOut })},
-	{"messages_persistent", func(i *queueItem) any { return i.persistent() }},
+	{"messages_persistent", func(i *queueItem) any { return i.stats().Persistent }},
 	{"messages_ram", func(i *queueItem) any { return i.messages() - i.stats().PagedOut }},
 	{"messages_ready", func(i *queueItem) any { return i.stats().Ready }},
 	{"messages_ready_details", func(i *queueItem) any { return i.seen().details("messages_ready") }},
@@ -178,26 +180,6 @@ func (i *queueItem) bytesInMemory() int64 {
 	return s.UnackedBytes + int64(float64(s.ReadyBytes)*float64(s.Ready-s.PagedOut)/float64(s.Ready))
 }
 
-// share is the part of bytes that n of the messages have, if all are alike.
-func (i *queueItem) share(n int, bytes int64) int64 {
-	if all := i.messages(); n < all {
-		return int64(float64(bytes) * float64(n) / float64(all))
-	}
-	return bytes
-}
-
-// persistent is how many messages outlive the broker. Of those unacked it is not
-// known: they count as such where any can be.
-func (i *queueItem) persistent() int {
-	switch o := i.queue.Options(); {
-	case !o.Durable:
-		return 0
-	case o.ID == 0: // there is no store: all are as good as any
-		return i.messages()
-	}
-	return i.stats().Stored + i.stats().Unacked
-}
-
 // queueCost is about what a queue takes in memory without messages, in bytes.
 const queueCost = 4 << 10
 
@@ -205,16 +187,22 @@ func (i *queueItem) memory() any {
 	return max(i.stats().Memory, i.bytesInMemory()) + queueCost
 }
 
-// capacity is the part of the time in which consumers take what comes at once: all of
-// it if nothing waits.
+// capacity is the part of the time in which consumers take what comes at once.
 func (i *queueItem) capacity() any {
-	switch s := i.stats(); {
-	case s.Consumers == 0:
-		return 0
-	case s.Ready == 0:
-		return 1.0
+	if s := i.stats(); s.Consumers > 0 {
+		return s.ConsumerCapacity
 	}
-	return 0.0
+	return 0
+}
+
+// idleAfter is how long nothing must have happened in a queue for it to be idle.
+const idleAfter = 5 * time.Second
+
+func (i *queueItem) idleSince() any {
+	if since := i.stats().IdleSince; time.Since(since) >= idleAfter {
+		return moment(since)
+	}
+	return absent
 }
 
 func (i *queueItem) policyDefinition() any {

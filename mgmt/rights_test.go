@@ -33,6 +33,7 @@ func nameFor(pattern string) string {
 // fits.
 var bodies = [][2]string{
 	{"/reach", `{}`},
+	{"/redrive", `{"rate":-1}`}, // or the job of one would be in the way of the next
 	{"/messages/delete", `{"all":true}`},
 	{"/messages/", `{"all":true,"to":{"queue":"q"}}`},
 	{"/publish", `{"properties":{},"routing_key":"","payload":"","payload_encoding":"string"}`},

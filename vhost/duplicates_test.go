@@ -57,7 +57,7 @@ func TestQueueDropsDuplicates(t *testing.T) {
 		duplicate bool
 	}{{"a", false}, {"a", true}, {"b", false}, {"a", true}, {"c", false}, {"a", false}, {"c", true}} {
 		p := f.publish("", keyed("", "q", step.id, step.id))
-		if want := (Published{Routed: true, Duplicate: step.duplicate}); p != want {
+		if want := (Published{Routed: true, Kept: !step.duplicate, Duplicate: step.duplicate}); p != want {
 			t.Errorf("%s: %+v, want %+v", step.id, p, want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestExchangeDropsDuplicates(t *testing.T) {
 	f.bind("q", "x", "q.#")
 	f.bind("r", "x", "#")
 	id := func(exchange, key, id string) *amqp.Message { return message(exchange, key, key, args("id", id)) }
-	if p := f.publish("x", id("x", "q.1", "a")); p != (Published{Routed: true}) {
+	if p := f.publish("x", id("x", "q.1", "a")); p != (Published{Routed: true, Kept: true}) {
 		t.Errorf("%+v", p)
 	}
 	for _, key := range []string{"q.1", "r"} { // whatever the key
@@ -144,7 +144,7 @@ func TestRefusedKeysAreForgotten(t *testing.T) {
 	f.bind("open", "x", "")
 	f.send("", "full", "first")
 	for range 2 {
-		if p := f.publish("x", keyed("x", "", "a", "a")); p != (Published{Routed: true, Refused: true}) {
+		if p := f.publish("x", keyed("x", "", "a", "a")); p != (Published{Routed: true, Kept: true, Refused: true}) {
 			t.Errorf("some queue is full: %+v", p)
 		}
 	}
@@ -283,7 +283,7 @@ func (p *publisher) flush(v *VHost) {
 // A duplicate is not confirmed before its original is stored, whose batch may be
 // handed over later.
 func TestDuplicateWaitsForItsOriginal(t *testing.T) {
-	stored := Published{Routed: true, Stored: true}
+	stored := Published{Routed: true, Kept: true, Stored: true}
 	duplicate := Published{Routed: true, Duplicate: true, Stored: true}
 	for name, declare := range map[string]func(f *storedFixture){
 		"queue": func(f *storedFixture) {
@@ -358,7 +358,7 @@ func TestDuplicateInSomeQueues(t *testing.T) {
 		f.bind(name, "amq.fanout", "")
 	}
 	three := f.publisher()
-	if p := three.publish(t, "amq.fanout", keyed("", "", "m", "k")); p != (Published{Routed: true, Duplicate: true, Stored: true}) {
+	if p := three.publish(t, "amq.fanout", keyed("", "", "m", "k")); p != (Published{Routed: true, Kept: true, Duplicate: true, Stored: true}) {
 		t.Errorf("%+v", p)
 	}
 	three.flush(f.VHost)

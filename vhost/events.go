@@ -96,7 +96,7 @@ func (e *events) publish() {
 		e.busy = len(list) > 0
 		e.mu.Unlock()
 		if lost > 0 {
-			e.registry.log.Warn().Int("events", lost).Msg("events dropped: too many at once")
+			e.registry.log.Warn().Int("messages", lost).Msg("events dropped: too many at once")
 		}
 		if len(list) == 0 {
 			return

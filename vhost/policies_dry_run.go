@@ -24,7 +24,7 @@ type PolicyTrial struct {
 	// Changes are by name, those of queues first.
 	Changes []PolicyChange
 	// Matched is for how many queues and exchanges the policy would hold, Unchanged
-	// for how many of all nothing would change.
+	// for how many of these nothing would change.
 	Matched, Unchanged int
 }
 
@@ -71,14 +71,16 @@ func (v *VHost) tryPolicy(scope policy.Scope, name string, change func(policy.Se
 	}
 	look := func(kind policy.Kind, c PolicyChange) {
 		c.Before, c.After = before.applied(kind, c.Name), after.applied(kind, c.Name)
+		same := reflect.DeepEqual(c.Before, c.After)
 		if holds(c.After) {
 			t.Matched++
+			if same {
+				t.Unchanged++
+			}
 		}
-		if reflect.DeepEqual(c.Before, c.After) {
-			t.Unchanged++
-			return
+		if !same {
+			t.Changes = append(t.Changes, c)
 		}
-		t.Changes = append(t.Changes, c)
 	}
 	slices.SortFunc(queues, func(a, b *queue.Queue) int { return cmp.Compare(a.Name(), b.Name()) })
 	for _, q := range queues {

@@ -100,7 +100,6 @@ func TestTryPolicy(t *testing.T) {
 	f.exchange("ax", "topic")
 	old := policy.Policy{Name: "old", Pattern: "^a1", ApplyTo: policy.ToAll, Definition: map[string]any{"max-length": int64(5)}}
 	f.must(f.SetPolicy(old))
-	others := fmt.Sprint(len(f.Exchanges()) - 1 + 1) // and queue b
 	for _, c := range []struct {
 		name string
 		try  func() (PolicyTrial, error)
@@ -109,13 +108,13 @@ func TestTryPolicy(t *testing.T) {
 		{"higher", func() (PolicyTrial, error) {
 			return f.TryPolicy(policy.User, policy.Policy{Name: "new", Pattern: "^a[12x]", ApplyTo: policy.ToAll, Priority: 1, Definition: map[string]any{"expires": int64(9)}})
 		}, `queue a1 (classic): "old"+"" map[max-length:5] -> "new"+"" map[expires:9]; queue a2 (classic): ""+"" map[] -> "new"+"" map[expires:9]; ` +
-			`exchange ax (topic): ""+"" map[] -> "new"+"" map[expires:9]; 3 matched, ` + others + ` unchanged`},
+			`exchange ax (topic): ""+"" map[] -> "new"+"" map[expires:9]; 3 matched, 0 unchanged`},
 		{"operator", func() (PolicyTrial, error) {
 			return f.TryPolicy(policy.Operator, policy.Policy{Name: "limit", Pattern: "^a1", ApplyTo: policy.ToQueues, Definition: map[string]any{"max-length": int64(3)}})
-		}, `queue a1 (classic): "old"+"" map[max-length:5] -> "old"+"limit" map[max-length:3]; 1 matched, ` + fmt.Sprint(len(f.Exchanges())+2) + ` unchanged`},
-		{"the same", func() (PolicyTrial, error) { return f.TryPolicy(policy.User, old) }, "; 1 matched, " + fmt.Sprint(len(f.Exchanges())+3) + " unchanged"},
+		}, `queue a1 (classic): "old"+"" map[max-length:5] -> "old"+"limit" map[max-length:3]; 1 matched, 0 unchanged`},
+		{"the same", func() (PolicyTrial, error) { return f.TryPolicy(policy.User, old) }, "; 1 matched, 1 unchanged"},
 		{"delete", func() (PolicyTrial, error) { return f.TryDeletePolicy(policy.User, "old") },
-			`queue a1 (classic): "old"+"" map[max-length:5] -> ""+"" map[]; 0 matched, ` + fmt.Sprint(len(f.Exchanges())+2) + ` unchanged`},
+			`queue a1 (classic): "old"+"" map[max-length:5] -> ""+"" map[]; 0 matched, 0 unchanged`},
 	} {
 		got, err := c.try()
 		if err != nil || trial(got) != c.want {

@@ -99,7 +99,7 @@ func TestPublishStoresOneRecord(t *testing.T) {
 		f.bind(q, "x", "")
 	}
 	f.bind("transient", "x", "")
-	if p := f.publish("x", persistent("x", "", "m")); p != (Published{Routed: true, Stored: true}) {
+	if p := f.publish("x", persistent("x", "", "m")); p != (Published{Routed: true, Kept: true, Stored: true}) {
 		t.Errorf("published: %+v", p)
 	}
 	f.want("fan-out", "append m to a+b+c")
@@ -107,7 +107,7 @@ func TestPublishStoresOneRecord(t *testing.T) {
 		"transient message": f.send("x", "", "n"),
 		"transient queue":   f.publish("", persistent("", "transient", "m")),
 	} {
-		if p != (Published{Routed: true}) {
+		if p != (Published{Routed: true, Kept: true}) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
@@ -128,7 +128,7 @@ func TestPublishRefusedBySomeIsNotWaitedFor(t *testing.T) {
 	x, err := f.router.Exchange([]byte("x"))
 	f.must(err)
 	w := newCommit()
-	if p := f.router.Publish(x, persistent("x", "", "m"), Ticket{w, 1}, &f.fx); p != (Published{Routed: true, Refused: true, Stored: true}) {
+	if p := f.router.Publish(x, persistent("x", "", "m"), Ticket{w, 1}, &f.fx); p != (Published{Routed: true, Kept: true, Refused: true, Stored: true}) {
 		t.Errorf("published: %+v", p)
 	}
 	f.apply()

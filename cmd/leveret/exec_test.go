@@ -90,7 +90,7 @@ type child struct {
 
 func startChild(t *testing.T, args ...string) *child {
 	t.Helper()
-	cmd := command(t, append([]string{"serve", "--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"}, args...)...)
+	cmd := command(t, append([]string{"serve", "--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--metrics-listen=none"}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestCannotStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(newer, "leveret.json"), []byte(`{"format":99}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free := []string{"--amqp-listen=127.0.0.1:0", "--http-listen=none"}
+	free := []string{"--amqp-listen=127.0.0.1:0", "--http-listen=none", "--metrics-listen=none"}
 
 	for _, c := range []struct {
 		name string

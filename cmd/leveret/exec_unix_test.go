@@ -29,7 +29,7 @@ func TestUnwritableDirectory(t *testing.T) {
 		dir:                       denied,
 		filepath.Join(dir, "sub"): "data directory " + filepath.Join(dir, "sub") + " cannot be created: permission denied",
 	} {
-		cmd := command(t, "--data-dir", data, "--amqp-listen=127.0.0.1:0", "--http-listen=none")
+		cmd := command(t, "--data-dir", data, "--amqp-listen=127.0.0.1:0", "--http-listen=none", "--metrics-listen=none")
 		if os.Geteuid() == 0 { // root may write everywhere
 			cmd.Dir = "/"
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

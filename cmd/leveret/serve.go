@@ -85,7 +85,7 @@ func (n *node) open(p process, c config) (err error) {
 	if err := n.data.openStore(p, c, &n.log); err != nil {
 		return err
 	}
-	o := server.Options{Log: &n.log, Product: c.names.product, ClusterName: c.names.cluster, FirstUser: c.firstUser, LoopbackUsers: c.loopbackUsers}
+	o := server.Options{Log: &n.log, Product: c.names.product, ClusterName: c.names.cluster, NodeName: c.names.node, FirstUser: c.firstUser, LoopbackUsers: c.loopbackUsers}
 	o.FirstUser.None = n.definitions != nil
 	c.limits.apply(&o)
 	c.login.apply(&o)

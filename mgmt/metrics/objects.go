@@ -45,7 +45,10 @@ func (s *scrape) tellQueues() {
 		"queue_messages_ram":         func(q *queueStats) float64 { return float64(q.stats.Ready - q.stats.PagedOut + q.stats.Unacked) },
 		"queue_messages_ready_ram":   func(q *queueStats) float64 { return float64(q.stats.Ready - q.stats.PagedOut) },
 		"queue_messages_unacked_ram": func(q *queueStats) float64 { return float64(q.stats.Unacked) },
-		"queue_messages_persistent":  func(q *queueStats) float64 { return float64(q.stats.Stored) },
+		"queue_messages_persistent":  func(q *queueStats) float64 { return float64(q.stats.Persistent) },
+		"queue_messages_persistent_bytes": func(q *queueStats) float64 {
+			return float64(q.stats.PersistentBytes)
+		},
 		"queue_messages_bytes":       func(q *queueStats) float64 { return float64(q.stats.ReadyBytes + q.stats.UnackedBytes) },
 		"queue_messages_ready_bytes": func(q *queueStats) float64 { return float64(q.stats.ReadyBytes) },
 		"queue_messages_unacked_bytes": func(q *queueStats) float64 {
@@ -62,14 +65,8 @@ func (s *scrape) tellQueues() {
 	}
 }
 
-// consumerCapacity is the share of the time in which consumers could take messages: it
-// is all of it while nothing is ready that they do not take.
-func consumerCapacity(q *queueStats) float64 {
-	if q.stats.Consumers > 0 && q.stats.Ready == 0 {
-		return 1
-	}
-	return 0
-}
+// consumerCapacity is the share of the time in which consumers took what came at once.
+func consumerCapacity(q *queueStats) float64 { return q.stats.ConsumerCapacity }
 
 // headTimestamp is the property timestamp of the next message, NaN if it has none, as
 // in RabbitMQ.

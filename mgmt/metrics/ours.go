@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/leveretmq/leveret/persistence"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -17,6 +19,9 @@ func (s *scrape) tellOurs() {
 		held += s.queues[i].stats.Held
 	}
 	gauge("queue_messages_held", "Messages that wait for their time: delayed or to be tried again", float64(held))
+	ready, unacked := s.oldest()
+	gauge("oldest_ready_age_seconds", "How long the message has waited that has waited longest in its queue, to a seventh", ready)
+	gauge("oldest_unacked_age_seconds", "How long the delivery is unacked that is unacked longest", unacked)
 	look := s.exporter.opts.Store
 	if look == nil {
 		return
@@ -34,6 +39,23 @@ func (s *scrape) tellOurs() {
 	gauge("store_pending_bytes", "Size of messages that wait to be written", float64(st.PendingBytes))
 	s.histogram("leveret_store_commit_seconds", "How long groups of messages took until they were safe", &st.CommitTimes, persistence.CommitBounds[:])
 	s.histogram("leveret_store_group_records", "How many messages a group had", &st.GroupSizes, persistence.SizeBounds[:])
+}
+
+// oldest returns the ages, in seconds, of the oldest message that is ready and of the
+// oldest delivery that is unacked; 0 if there is none.
+func (s *scrape) oldest() (ready, unacked float64) {
+	now := time.Now()
+	age := func(since time.Time) float64 {
+		if since.IsZero() {
+			return 0
+		}
+		return now.Sub(since).Seconds()
+	}
+	for i := range s.queues {
+		r, u := s.queues[i].queue.Oldest()
+		ready, unacked = max(ready, age(r)), max(unacked, age(u))
+	}
+	return ready, unacked
 }
 
 func (s *scrape) histogram(name, help string, h *persistence.Histogram, bounds []float64) {

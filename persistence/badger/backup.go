@@ -128,7 +128,6 @@ type backupWriter struct {
 	sum   hash.Hash
 	count uint64
 	buf   []byte
-	err   error
 }
 
 // backupBuffer is how much is written at a time, about.

@@ -74,10 +74,9 @@ except (OSError, ValueError):
 PY
 }
 
-# python_results KIND SOURCE tallies with results.py: see there.
-python_results() {
-  local status=0 verdict name reason
-  PYTHONDONTWRITEBYTECODE=1 timeout 300 "$PYTHON" "$HERE/results.py" "$1" "$2" verdicts.txt || status=$?
+# tally FILE counts lines "verdict NAME|REASON", as Python writes them for us.
+tally() {
+  local verdict name reason
   while IFS=' ' read -r verdict name; do
     reason=${name#*|} name=${name%%|*}
     case $verdict in
@@ -85,7 +84,14 @@ python_results() {
       failed) failed "$name" ;;
       skipped) left_out "$name" "$reason" ;;
     esac
-  done <verdicts.txt
+  done <"$1"
+}
+
+# python_results KIND SOURCE tallies with results.py: see there.
+python_results() {
+  local status=0
+  PYTHONDONTWRITEBYTECODE=1 timeout 300 "$PYTHON" "$HERE/results.py" "$1" "$2" verdicts.txt || status=$?
+  tally verdicts.txt
   rm verdicts.txt
   return $((status > 1))
 }

@@ -42,7 +42,7 @@ const startTimeout = 2 * time.Minute
 func run(t *testing.T, dir string, args ...string) (b *broker, ready bool) {
 	t.Helper()
 	noteSources(t)
-	args = append([]string{"serve", "--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--data-dir", dir}, args...)
+	args = append([]string{"serve", "--log-format=json", "--amqp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--metrics-listen=none", "--data-dir", dir}, args...)
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
 	cmd.Env = environment()

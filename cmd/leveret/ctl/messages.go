@@ -240,7 +240,7 @@ func transfer(action, done string) func(*call) error {
 // losses are the messages that were left where they were, and why.
 func losses(result object) string {
 	var parts []string
-	for _, name := range []string{"unroutable", "refused", "gone", "no_origin"} {
+	for _, name := range []string{"unroutable", "refused", "duplicates", "forbidden", "gone", "no_origin"} {
 		if n := text(result[name]); n != "" && n != "0" {
 			parts = append(parts, n+" "+strings.ReplaceAll(name, "_", " "))
 		}
