@@ -178,7 +178,7 @@ func TestShownValues(t *testing.T) {
 	details := fmt.Sprintf(`{"name":%q,"peer_host":"127.0.0.1","peer_port":%d}`, name, client)
 	consumer := func(args, ack, active, status, tag, exclusive, queue string) string {
 		return `{"arguments":` + args + `,"ack_required":` + ack + `,"active":` + active + `,"activity_status":"` + status + `","channel_details":` + channel +
-			`,"consumer_tag":"` + tag + `","consumer_timeout":null,"exclusive":` + exclusive + `,"prefetch_count":7,"queue":{"name":"` + queue + `","vhost":"/"}}`
+			`,"consumer_tag":"` + tag + `","consumer_timeout":0,"exclusive":` + exclusive + `,"prefetch_count":7,"queue":{"name":"` + queue + `","vhost":"/"}}`
 	}
 	first := consumer(`{"x-priority":5}`, "true", "true", "up", "tag1", "false", "cq")
 	active := consumer(`{}`, "false", "true", "single_active", "tagS1", "false", "sac")

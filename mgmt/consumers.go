@@ -68,14 +68,12 @@ func (i consumerItem) channel() any {
 	}
 }
 
-// timeout is how long it may leave a delivery unacked, in milliseconds; null for ever.
+// timeout is how long it may leave a delivery unacked, in milliseconds; 0: for ever. It is
+// always a number, because there are clients that read nothing else.
 func (i consumerItem) timeout() any {
 	after := i.consumer.Timeout
 	if !i.consumer.HasTimeout {
 		after = i.queue.queue.Limits().ConsumerTimeout
-	}
-	if after == 0 {
-		return nil
 	}
 	return int64(after / time.Millisecond)
 }

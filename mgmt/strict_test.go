@@ -10,7 +10,7 @@ import (
 
 // strict is what a client reads of an answer: members, each with the kind that it must
 // have: s string, d string of digits, b bool, u whole number from 0, n number, o object,
-// l list. A path goes through objects, and through all elements of lists. After the kind:
+// l list, c a count or "unlimited". A path goes through objects, and through all elements of lists. After the kind:
 // "?" it may be null or not there, "-" it may not be there.
 var strict = []struct{ client, path, members string }{
 	{"rabbitmqadmin v2", "/api/nodes", `name:s uptime:u run_queue:u processors:u os_pid:d fd_total:u fd_used:u proc_total:u proc_used:u sockets_total:u
@@ -53,7 +53,7 @@ var strict = []struct{ client, path, members string }{
 		items.messages_unacknowledged:u items.message_stats.publish_details.rate:n`},
 	{"rabbitmq_exporter", "/api/queues?columns=name,vhost,messages,consumers,durable", `name:s vhost:s messages:u consumers:u durable:b`},
 	{"rabbitmq_exporter", "/api/overview", `cluster_name:s rabbitmq_version:s erlang_version:s node:s`},
-	{"NServiceBus", "/api/queues/%2F/qq", `delivery_limit:u? arguments:o effective_policy_definition:o policy:s?`},
+	{"NServiceBus", "/api/queues/%2F/qq", `delivery_limit:c arguments:o effective_policy_definition:o policy:s?`},
 	{"Spring", "/api/queues/%2F/cq", `node:s`},
 }
 
@@ -99,6 +99,7 @@ var (
 		'n': func(v any) bool { _, ok := v.(json.Number); return ok },
 		'o': func(v any) bool { _, ok := v.(map[string]any); return ok },
 		'l': func(v any) bool { _, ok := v.([]any); return ok },
+		'c': func(v any) bool { n, _ := v.(json.Number); return v == "unlimited" || digits.MatchString(n.String()) },
 	}
 )
 

@@ -180,7 +180,7 @@ func (a *API) putVHost(w http.ResponseWriter, r *request) error {
 		err = v.SetMetadata(metadata)
 	}
 	if err == nil && tracing != nil {
-		v.SetTracing(*tracing)
+		err = v.SetTracing(*tracing)
 	}
 	if err == nil && missing != nil {
 		err = a.vhosts.SetPermissions(r.user.Name, name, auth.All)

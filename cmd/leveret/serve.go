@@ -211,6 +211,9 @@ func (n *node) wait(signals, hangups <-chan os.Signal) error {
 func (n *node) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
+	if n.api != nil {
+		n.api.Close() // redrives end while there are queues
+	}
 	err := n.broker.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, n.broker.Close())
@@ -221,9 +224,6 @@ func (n *node) shutdown() error {
 		}
 	}
 	n.serving.Wait()
-	if n.api != nil {
-		n.api.Close()
-	}
 	n.memory.Close()
 	if n.data.disk != nil {
 		n.data.disk.Close()
