@@ -25,12 +25,19 @@ type request struct {
 	spans *spans
 }
 
+// openBody is the largest body of a request by whoever comes, in bytes.
+const openBody = 64 << 10
+
 // serve is an endpoint as a handler: it lets the user in and answers, or says why
 // not.
 func (a *API) serve(e endpoint) handler {
 	return func(w http.ResponseWriter, hr *http.Request, names map[string]string) {
 		r := &request{Request: hr, names: names}
-		r.Body = http.MaxBytesReader(w, hr.Body, a.opts.MaxBody)
+		most := a.opts.MaxBody
+		if e.access == open {
+			most = min(most, openBody)
+		}
+		r.Body = http.MaxBytesReader(w, hr.Body, most)
 		err := a.admit(e.access, r)
 		if err == nil {
 			r.spans, err = readSpans(hr.URL.Query())

@@ -35,8 +35,8 @@ type page struct {
 // looks at.
 func respondList[T any](w http.ResponseWriter, r *request, items []T, s shape[T], name func(T) string) error {
 	q := r.URL.Query()
-	if by := q.Get("sort"); by != "" {
-		sortBy(items, s, strings.Split(by, ","), q.Get("sort_reverse") == "true")
+	if err := sortAsAsked(items, s, q); err != nil {
+		return err
 	}
 	if !q.Has("page") {
 		return respond(w, http.StatusOK, render(items, s, askedColumns(q)))
@@ -142,6 +142,23 @@ func filterByName[T any](items []T, name func(T) string, text string, isPattern 
 	}
 	text = strings.ToLower(text)
 	return slices.DeleteFunc(items, func(item T) bool { return !strings.Contains(strings.ToLower(name(item)), text) }), nil
+}
+
+// mostSortPaths is how many paths a list may be sorted by: each takes memory for each
+// item.
+const mostSortPaths = 100
+
+// sortAsAsked sorts as a query wants it, if it does.
+func sortAsAsked[T any](items []T, s shape[T], q url.Values) error {
+	by := q.Get("sort")
+	if by == "" {
+		return nil
+	}
+	if strings.Count(by, ",") >= mostSortPaths {
+		return badRequest("sort: a list can be sorted by %d columns at most", mostSortPaths)
+	}
+	sortBy(items, s, strings.Split(by, ","), q.Get("sort_reverse") == "true")
+	return nil
 }
 
 // sortBy sorts by what is at paths, the first of which weighs most; in reverse what is

@@ -3,7 +3,6 @@ package mgmt
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/leveretmq/leveret/vhost"
 )
@@ -12,8 +11,8 @@ import (
 // whatever the query says: those of what is configured.
 func respondWhole[T any](w http.ResponseWriter, r *request, items []T, s shape[T]) error {
 	q := r.URL.Query()
-	if by := q.Get("sort"); by != "" {
-		sortBy(items, s, strings.Split(by, ","), q.Get("sort_reverse") == "true")
+	if err := sortAsAsked(items, s, q); err != nil {
+		return err
 	}
 	return respond(w, http.StatusOK, render(items, s, columns(q.Get("columns"))))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -161,6 +162,15 @@ func TestGlobalParameters(t *testing.T) {
 	f.must(f.registry.DeleteGlobalParameter("gone"))
 	refused(t, "delete twice", f.registry.DeleteGlobalParameter("gone"), "Parameter does not exist")
 	refused(t, "no JSON", f.registry.SetGlobalParameter("a", json.RawMessage(`{`)), "Could not parse JSON document: unexpected end of JSON input")
+	for n, want := range map[int]string{1000: "", 1001: "Could not parse JSON document: it is nested too deeply"} {
+		err := f.registry.SetGlobalParameter("deep", json.RawMessage(strings.Repeat("[", n)+strings.Repeat("]", n)))
+		if want == "" {
+			f.must(err)
+			f.must(f.registry.DeleteGlobalParameter("deep"))
+			continue
+		}
+		refused(t, "nested too deeply", err, want)
+	}
 	for range 2 {
 		const want = `[{ a 12345678901234567890} { b [1.0,{"x":null}]} { cluster_name "rabbits"}]`
 		if got := fmt.Sprintf("%s", f.registry.GlobalParameters()); got != want || f.registry.ClusterName() != "rabbits" {

@@ -211,7 +211,34 @@ func compact(value json.RawMessage) (json.RawMessage, error) {
 	if err := json.Compact(&b, value); err != nil {
 		return nil, policy.Refusef("Could not parse JSON document: %s", err)
 	}
+	if depthOf(b.Bytes()) > mostNested {
+		return nil, policy.Refusef("Could not parse JSON document: it is nested too deeply")
+	}
 	return b.Bytes(), nil
+}
+
+// mostNested is how deeply a value may be nested. Package encoding/json has a bound for
+// whole documents, and a value is shown in others, definitions for example.
+const mostNested = 1000
+
+// depthOf is how deeply a value is nested, which is JSON.
+func depthOf(value json.RawMessage) (most int) {
+	depth, inText := 0, false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '\\': // in a text only
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '[' || c == '{':
+			depth++
+			most = max(most, depth)
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return most
 }
 
 // parseObject decodes the value of a parameter that must be an object. An empty

@@ -131,8 +131,12 @@ const (
 	GetRejectRequeue
 )
 
-// maxGot is how many bytes of bodies one Get takes, with the last message whole.
-const maxGot = 64 << 20
+const (
+	// maxGot is how many bytes one Get takes, with the last message whole.
+	maxGot = 64 << 20
+	// gotOverhead is what a message counts for besides its body and properties.
+	gotOverhead = 512
+)
 
 // Get takes messages from the head of a queue, up to n and to 64 MiB, and settles them
 // when it has the last.
@@ -162,7 +166,7 @@ func (a *Actor) Get(name string, n int, mode GetMode) ([]Got, error) {
 		}
 		list = append(list, Got{d.Message, propertiesOf(&d), d.Redelivered, left})
 		ids = append(ids, d.ID)
-		size += len(d.Message.Body)
+		size += len(d.Message.Body) + len(d.Message.Properties) + gotOverhead
 	}
 	switch mode {
 	case GetRequeue:

@@ -88,8 +88,8 @@ func (o *outbox) writeNow() bool {
 
 // putBackLocked puts what could not be written before what has come since.
 func (o *outbox) putBackLocked(left []byte) {
-	if o.closed && o.buf == nil {
-		return // it was given up meanwhile
+	if o.lost {
+		return
 	}
 	o.buf = append(slices.Clip(left), o.buf...)
 	for i := range o.bodies {

@@ -133,6 +133,10 @@ func TestDirectPutsBack(t *testing.T) {
 		t.Errorf("%q, %d bytes, body at %d", o.buf, o.size, o.bodies[0].at)
 	}
 	o.buf, o.closed = nil, true
+	if o.putBackLocked([]byte("left")); string(o.buf) != "left" {
+		t.Errorf("%q is left to be written before the end, want all that was not", o.buf)
+	}
+	o.buf, o.lost = nil, true
 	if o.putBackLocked([]byte("left")); o.buf != nil {
 		t.Error("something is put back after the socket was given up")
 	}

@@ -43,6 +43,7 @@ type outbox struct {
 	writing bool        // writeNow is at work: the writer is to wait for its wake-up
 	closed  bool        // nothing is taken any more
 	ended   bool        // the writer is to write what is left and go
+	lost    bool        // the socket is gone: nothing is written any more
 	waiting []*consumer // parked until there is room
 	drained *sync.Cond  // owed fell, or closed
 }
@@ -191,7 +192,7 @@ func (o *outbox) end() {
 // fail drops what waits and lets the writer go: the socket is gone.
 func (o *outbox) fail() {
 	o.mu.Lock()
-	o.closed, o.ended = true, true
+	o.closed, o.ended, o.lost = true, true, true
 	o.buf, o.bodies, o.size, o.owed = nil, nil, 0, 0
 	o.drained.Broadcast()
 	o.mu.Unlock()

@@ -35,7 +35,7 @@ func newApp(p process, serve func(process, config) error) *cli.App {
 		Name:      "leveret",
 		Usage:     "an AMQP 0-9-1 broker",
 		Version:   server.Version,
-		UsageText: "leveret [serve] [flags]\nleveret ctl VERB\nleveret config effective\nleveret store check|stats [--data-dir DIRECTORY]\nleveret version",
+		UsageText: "leveret [serve] [flags]\nleveret ctl VERB\nleveret config effective\nleveret store check|stats|restore [--data-dir DIRECTORY]\nleveret perf run|compare\nleveret version",
 		Description: "Each flag can be given as the environment variable in brackets too; the flag wins.\n" +
 			"An empty variable counts as not given.",
 		Flags:          serveFlags(),

@@ -206,14 +206,29 @@ func (n *node) wait(signals, hangups <-chan os.Signal) error {
 	return nil
 }
 
+// closeAPI ends what the management API has under way, such as redrives, while there are
+// queues; on a disk that hangs not even that is waited for.
+func (n *node) closeAPI(ctx context.Context) {
+	if n.api == nil {
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		n.api.Close()
+	}()
+	select {
+	case <-closed:
+	case <-ctx.Done():
+	}
+}
+
 // shutdown ends the broker first, so that meanwhile health checks answer that
 // it is out of service. The error is that of the broker.
 func (n *node) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
-	if n.api != nil {
-		n.api.Close() // redrives end while there are queues
-	}
+	n.closeAPI(ctx)
 	err := n.broker.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, n.broker.Close())

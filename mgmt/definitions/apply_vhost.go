@@ -26,7 +26,7 @@ func (b *broker) room(i room) (effect, error) {
 	}
 	if on := i.tracing; err == nil && on != nil && *on != v.Tracing() {
 		differs = true
-		v.SetTracing(*on)
+		err = v.SetTracing(*on)
 	}
 	if !there {
 		return made, err

@@ -29,7 +29,11 @@ func ParseTable(raw json.RawMessage) (amqp.Table, error) {
 	case nil:
 		return nil, nil
 	case map[string]any:
-		return tableOf("", v)
+		t, misfit := tableOf(v, 0)
+		if misfit != nil {
+			return nil, misfit
+		}
+		return t, nil
 	case []any:
 		if len(v) == 0 {
 			return nil, nil
@@ -51,52 +55,79 @@ func decodeValue(raw json.RawMessage) (v any, err error) {
 	return v, nil
 }
 
-// tableOf makes a table; path is that of the object within the whole.
-func tableOf(path string, object map[string]any) (amqp.Table, error) {
+// mostNested is how deeply tables and arrays may be nested, as on the wire: what is
+// deeper could not be stored.
+const mostNested = 64
+
+// misfit is a value that a field table cannot have, and where in the whole it is. The
+// path grows from its end, so that values without fault need none.
+type misfit struct{ path, reason string }
+
+// Error names the place.
+func (e *misfit) Error() string { return strings.TrimPrefix(e.path, ".") + ": " + e.reason }
+
+// within is a fault, seen from around it.
+func (e *misfit) within(step string) *misfit {
+	e.path = step + e.path
+	return e
+}
+
+// tableOf makes a table, in which others have so many around them.
+func tableOf(object map[string]any, depth int) (amqp.Table, *misfit) {
+	if depth >= mostNested {
+		return nil, &misfit{reason: "it is nested too deeply"}
+	}
 	t := make(amqp.Table, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		at := strings.TrimPrefix(path+"."+name, ".")
 		if len(name) > math.MaxUint8 {
-			return nil, fmt.Errorf("%s: a name has at most 255 bytes", at)
+			return nil, &misfit{"." + name, "a name has at most 255 bytes"}
 		}
-		v, err := fieldOf(at, object[name])
+		v, err := fieldOf(object[name], depth)
 		if err != nil {
-			return nil, err
+			return nil, err.within("." + name)
 		}
 		t = append(t, amqp.Field{Name: name, Value: v})
 	}
 	return t, nil
 }
 
-func fieldOf(path string, v any) (any, error) {
+func fieldOf(v any, depth int) (any, *misfit) {
 	switch v := v.(type) {
 	case json.Number:
-		return numberOf(path, v)
+		return numberOf(v)
 	case []any:
-		a := make(amqp.Array, len(v))
-		for i, item := range v {
-			var err error
-			if a[i], err = fieldOf(fmt.Sprintf("%s[%d]", path, i), item); err != nil {
-				return nil, err
-			}
-		}
-		return a, nil
+		return arrayOf(v, depth+1)
 	case map[string]any:
-		return tableOf(path, v)
+		return tableOf(v, depth+1)
 	}
 	return v, nil // a text, a boolean or nil
 }
 
-func numberOf(path string, n json.Number) (any, error) {
+func arrayOf(list []any, depth int) (amqp.Array, *misfit) {
+	if depth >= mostNested {
+		return nil, &misfit{reason: "it is nested too deeply"}
+	}
+	a := make(amqp.Array, len(list))
+	for i, item := range list {
+		v, err := fieldOf(item, depth)
+		if err != nil {
+			return nil, err.within(fmt.Sprintf("[%d]", i))
+		}
+		a[i] = v
+	}
+	return a, nil
+}
+
+func numberOf(n json.Number) (any, *misfit) {
 	if !strings.ContainsAny(n.String(), ".eE") {
 		if i, err := n.Int64(); err == nil {
 			return i, nil
 		}
-		return nil, fmt.Errorf("%s: the number %s does not fit into 64 bits", path, n)
+		return nil, &misfit{reason: fmt.Sprintf("the number %s does not fit into 64 bits", n)}
 	}
 	f, err := n.Float64()
 	if err != nil {
-		return nil, fmt.Errorf("%s: the number %s is too large", path, n)
+		return nil, &misfit{reason: fmt.Sprintf("the number %s is too large", n)}
 	}
 	return f, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -47,6 +48,29 @@ func TestParseTable(t *testing.T) {
 	} {
 		if _, err := ParseTable(json.RawMessage(in)); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", in, err, want)
+		}
+	}
+}
+
+// What could not be stored is refused before, and costs no more than it is long.
+func TestParseTableNestedTooDeeply(t *testing.T) {
+	nested := func(open, inner, shut string, n int) json.RawMessage {
+		return json.RawMessage(strings.Repeat(open, n) + inner + strings.Repeat(shut, n))
+	}
+	deepest, err := ParseTable(nested(`{"a":`, "1", "}", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := amqp.AppendTable(nil, deepest); err != nil {
+		t.Errorf("what is accepted does not fit the wire: %v", err)
+	}
+	name := `{"` + strings.Repeat("n", 255) + `":`
+	for _, in := range []json.RawMessage{
+		nested(`{"a":`, "1", "}", 65), nested(name, "1", "}", 5000),
+		json.RawMessage(`{"a":` + string(nested("[", "", "]", 64)) + "}"),
+	} {
+		if _, err := ParseTable(in); err == nil || !strings.HasSuffix(err.Error(), ": it is nested too deeply") {
+			t.Errorf("%.20s…: %v", in, err)
 		}
 	}
 }

@@ -9,7 +9,15 @@ func (e *examination) replayFront(dir string, o Options, log *logger) error {
 	if eachValue(e.db, keyCounts, last.read) != nil {
 		return nil // compare says so
 	}
-	found, err := readFront(dir, &last)
+	secret, err := readSecret(e.db)
+	if err != nil {
+		e.damage("the secret of the front log: %v", err)
+		return nil
+	}
+	if secret == 0 {
+		return nil // it has none yet
+	}
+	found, err := readFront(dir, secret, &last)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ const (
 // It belongs to the committer, but for what its mutex guards.
 type front struct {
 	window time.Duration
+	secret uint64 // see frontread.go
 	file   *os.File
 	at     int64 // where the next record goes
 	size   int64 // how long the file is
@@ -71,8 +72,13 @@ func (f *front) open(dir string) error {
 		file.Close()
 		return err
 	}
-	f.file, f.size = file, info.Size()
-	return nil
+	// The end of a disk that was full can leave another length than that of whole
+	// pieces. All that is in the log is in the database by now.
+	f.file, f.size = file, info.Size()/frontPiece*frontPiece
+	if f.size == info.Size() {
+		return nil
+	}
+	return file.Truncate(f.size)
 }
 
 func syncDir(dir string) error {
@@ -104,7 +110,7 @@ func (f *front) takes(o *operations) bool {
 func (f *front) write(number uint64, list []operation) error {
 	f.mu.Lock()
 	from := len(f.records)
-	f.records = appendFrontRecord(f.records, number, list)
+	f.records = appendFrontRecord(f.records, f.secret, number, list)
 	record := f.records[from:]
 	f.mu.Unlock()
 	if err := f.put(record); err != nil {

@@ -235,12 +235,13 @@ func TestFrontLogDamaged(t *testing.T) {
 // FuzzParseFront: whatever is in the file, what is taken from it has its checksum, is
 // newer, and in order.
 func FuzzParseFront(f *testing.F) {
-	one := appendFrontRecord(nil, 7, []operation{{[]byte("k1"), []byte("value")}, {key: []byte("x")}})
+	const secret = 99
+	one := appendFrontRecord(nil, secret, 7, []operation{{[]byte("k1"), []byte("value")}, {key: []byte("x")}})
 	f.Add(one, uint64(0))
-	f.Add(appendFrontRecord(one, 8, nil), uint64(7))
+	f.Add(appendFrontRecord(one, secret, 8, nil), uint64(7))
 	f.Add([]byte("LVL1"), uint64(0))
 	f.Fuzz(func(t *testing.T, data []byte, after uint64) {
-		s := parseFront(data, after)
+		s := parseFront(data, secret, after)
 		last := after
 		for _, r := range s.records {
 			if r.number < last || r.number == after {
@@ -254,4 +255,89 @@ func FuzzParseFront(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFrontLogIsNotDeceived: a message that looks like a record, wherever it comes to
+// lie, is not taken for one by a start, after a kill or an end.
+func TestFrontLogIsNotDeceived(t *testing.T) {
+	key := definitionKey(persistence.KindQueue, 4711)
+	forged := appendFrontRecord(nil, 0, 1<<40, []operation{{key, seal(key, append(unsealed(nil), 1))}})
+	forged = forged[:frontLength(forged)]
+	body := bytes.Repeat([]byte{' '}, 3*frontBlock)
+	s, dir, q := frontStore(t)
+	// Everywhere a block can begin in it, for a while.
+	for shift := range 64 {
+		m := benchMessage(1, 100)
+		m.Body = append(append([]byte(nil), body[:frontBlock-100+shift]...), append(forged, body...)...)
+		r := persistence.NewRecord(m)
+		r.Add(persistence.Place{Queue: q, Seq: uint64(shift + 1)})
+		var batch persistence.Batch
+		batch.Append(r, nil, 0)
+		mustCommit(t, s, &batch)
+	}
+	killed := crashCopy(t, dir)
+	log, err := os.ReadFile(filepath.Join(killed, frontFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deceives := false
+	for at := 0; at+frontHead <= len(log); at += frontBlock {
+		deceives = deceives || bytes.HasPrefix(log[at:], forged[:8])
+	}
+	if !deceives {
+		t.Fatal("no message came to lie where a record could begin")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{killed, dir} {
+		s := open(t, dir, slowFront)
+		definitions, err := s.Definitions()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range definitions {
+			if d.ID == 4711 {
+				t.Error("a message has made a queue")
+			}
+		}
+		if n := s.Stats().Damaged; n != 0 {
+			t.Errorf("%d messages are damaged", n)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFrontLogWithoutCounts: when nobody knows what of the log is old, none of it is
+// carried out, then or later.
+func TestFrontLogWithoutCounts(t *testing.T) {
+	s, dir, q := frontStore(t)
+	put(t, s, q, 1, 100)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, Options{Sync: Interval})
+	if err := s.transact([]operation{{key1(keyCounts), []byte{0}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(filepath.Join(dir, frontFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, slowFront)
+	if s.Stats().Damaged == 0 {
+		t.Error("nothing is said of it")
+	}
+	before := s.front.secret
+	if len(parseFront(log, before, 0).records) != 0 {
+		t.Error("the old log would still count")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

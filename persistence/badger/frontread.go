@@ -2,6 +2,7 @@ package badger
 
 import (
 	"cmp"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,31 +10,38 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // A record of the front log begins at a multiple of frontBlock:
 //
-//	magic (4) | length of the operations (4) | number (8) | CRC32C of all else (4) | operations
+//	magic (4) | length of the operations (4) | number (8) | secret (8) | CRC32C of all else (4) | operations
 //
-// with little-endian numbers and the operations as in the journal.
+// with little-endian numbers and the operations as in the journal. The secret is a
+// random number that the database knows. A start looks for records at every block, and
+// what clients have sent lies in some of them: without the secret a message could pass
+// for a record.
 const (
 	frontMagic = 0x314c564c // "LVL1"
-	frontHead  = 20
+	frontHead  = 28
+	frontSumAt = frontHead - 4
 )
 
 // appendFrontRecord appends a record, padded to whole blocks.
-func appendFrontRecord(b []byte, number uint64, list []operation) []byte {
+func appendFrontRecord(b []byte, secret, number uint64, list []operation) []byte {
 	from := len(b)
 	b = binary.LittleEndian.AppendUint32(b, frontMagic)
 	b = append(b, 0, 0, 0, 0)
 	b = binary.LittleEndian.AppendUint64(b, number)
+	b = binary.LittleEndian.AppendUint64(b, secret)
 	b = append(b, 0, 0, 0, 0)
 	for _, op := range list {
 		b = appendOperation(b, op)
 	}
 	record := b[from:]
 	binary.LittleEndian.PutUint32(record[4:], uint32(len(record)-frontHead))
-	binary.LittleEndian.PutUint32(record[16:], frontSum(record))
+	binary.LittleEndian.PutUint32(record[frontSumAt:], frontSum(record))
 	if over := len(record) % frontBlock; over > 0 {
 		b = append(b, make([]byte, frontBlock-over)...)
 	}
@@ -46,7 +54,7 @@ func frontLength(record []byte) int {
 }
 
 func frontSum(record []byte) uint32 {
-	sum := crc32.Checksum(record[:16], castagnoli)
+	sum := crc32.Checksum(record[:frontSumAt], castagnoli)
 	return crc32.Update(sum, castagnoli, record[frontHead:])
 }
 
@@ -70,23 +78,23 @@ type frontState struct {
 // readFront reads what comes after what the database has by its counts. A log that is
 // not there is empty. It is cut if it has not even the last record that the database
 // has, or another length than it was given.
-func readFront(dir string, has *counts) (frontState, error) {
+func readFront(dir string, secret uint64, has *counts) (frontState, error) {
 	data, err := os.ReadFile(filepath.Join(dir, frontFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return frontState{}, err
 	}
-	s := parseFront(data, has.front)
+	s := parseFront(data, secret, has.front)
 	s.cut = len(data)%frontPiece != 0 || has.fronted > 0 && len(s.records) == 0 && s.torn == 0 &&
-		len(parseFront(data, has.fronted-1).records) == 0
+		len(parseFront(data, secret, has.fronted-1).records) == 0
 	return s, nil
 }
 
 // parseFront is readFront of the bytes. It looks at each block, because what is written
 // round and round has no beginning.
-func parseFront(data []byte, after uint64) (s frontState) {
+func parseFront(data []byte, secret, after uint64) (s frontState) {
 	broken := map[uint64]int64{}
 	for at := 0; at+frontHead <= len(data); at += frontBlock {
-		record, number, ok := recordAt(data[at:])
+		record, number, ok := recordAt(data[at:], secret)
 		if number <= after {
 			continue
 		}
@@ -115,8 +123,8 @@ func parseFront(data []byte, after uint64) (s frontState) {
 
 // recordAt returns the record at the front of data, and the number that it has or
 // seems to have: 0 if it is none at all.
-func recordAt(data []byte) (record []byte, number uint64, ok bool) {
-	if binary.LittleEndian.Uint32(data) != frontMagic {
+func recordAt(data []byte, secret uint64) (record []byte, number uint64, ok bool) {
+	if binary.LittleEndian.Uint32(data) != frontMagic || binary.LittleEndian.Uint64(data[16:]) != secret {
 		return nil, 0, false
 	}
 	number = binary.LittleEndian.Uint64(data[8:])
@@ -125,20 +133,45 @@ func recordAt(data []byte) (record []byte, number uint64, ok bool) {
 		return nil, number, false
 	}
 	record = data[:length]
-	return record, number, frontSum(record) == binary.LittleEndian.Uint32(record[16:])
+	return record, number, frontSum(record) == binary.LittleEndian.Uint32(record[frontSumAt:])
+}
+
+// readSecret returns the secret of the records, 0 if there is none yet.
+func readSecret(db *badger.DB) (secret uint64, err error) {
+	err = eachValue(db, keyFront, func(key, value []byte) error { return unsealNumbers(key, value, &secret) })
+	return secret, err
+}
+
+// newSecret makes another secret; what is in the log is none of ours then.
+func (s *Store) newSecret() error {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return err
+	}
+	s.front.secret = binary.LittleEndian.Uint64(random[:]) | 1
+	key := key1(keyFront)
+	return s.transact([]operation{{key, sealedNumbers(key, s.front.secret)}})
 }
 
 // recoverFront carries out what the log has and the database has not.
 func (s *Store) recoverFront() error {
+	secret, err := readSecret(s.db)
 	var last counts
-	err := eachValue(s.db, keyCounts, last.read)
+	if err == nil {
+		err = eachValue(s.db, keyCounts, last.read)
+	}
 	if err != nil {
-		// load will say more of it. Without the number nobody knows what is old.
+		// load will say more of it. Without the number nobody knows what is old, so the
+		// log is made worthless, for later starts too.
 		s.opts.Log.Error().Err(err).Msg("what was written last may be lost")
 		s.damaged.Add(1)
-		return nil
+		return s.newSecret()
 	}
-	found, err := readFront(s.dir, &last)
+	if secret == 0 {
+		return s.newSecret()
+	}
+	s.front.secret = secret
+	found, err := readFront(s.dir, secret, &last)
 	if err != nil {
 		return fmt.Errorf("front log: %w", err)
 	}

@@ -38,6 +38,8 @@ const (
 	keyChunk = 'c'
 	// keySettles, number: which places were settled in a group; see settles.go.
 	keySettles = 'k'
+	// keyFront alone: the secret of the front log; see frontread.go.
+	keyFront = 'p'
 	// keyJournal, number: a transaction too large for Badger; see journal.go.
 	keyJournal = 'j'
 	// keyFiller, number: nothing; see reclaim.go.

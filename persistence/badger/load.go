@@ -56,7 +56,7 @@ func (s *Store) load() error {
 	}
 	s.counts.nextChunk = max(s.counts.nextChunk, want.nextChunk)
 	s.counts.nextSettles = max(s.counts.nextSettles, want.nextSettles)
-	s.counts.front = want.front
+	s.counts.front, s.counts.fronted = want.front, want.fronted
 	return nil
 }
 
