@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"net/http"
 	"os"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -151,18 +150,21 @@ func (e *exporter) serve(read func(*http.Request) plan) http.HandlerFunc {
 
 // scrape returns the whole answer.
 func (e *exporter) scrape(p plan) ([]byte, error) {
-	s := e.look(p)
+	runtime, err := e.runtime.Gather() // once: RabbitMQ's names tell some of it too
+	if err != nil {
+		return nil, err
+	}
+	s := e.look(p, runtime)
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(s); err != nil {
 		return nil, err
 	}
-	from := prometheus.Gatherers{registry}
-	if p.runtime {
-		from = append(from, e.runtime)
-	}
-	families, err := from.Gather()
+	families, err := registry.Gather()
 	if err != nil {
 		return nil, err
+	}
+	if p.runtime {
+		families = append(families, runtime...)
 	}
 	var b bytes.Buffer
 	out := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
@@ -176,6 +178,3 @@ func (e *exporter) scrape(p plan) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
-
-// goVersion is what we are built with, in place of Erlang's version.
-func goVersion() string { return runtime.Version() }

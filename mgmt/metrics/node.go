@@ -25,7 +25,7 @@ func (s *scrape) tellIdentity() {
 		"rabbitmq_node", o.NodeName, "rabbitmq_cluster", cluster, "rabbitmq_cluster_permanent_id", o.NodeName, "rabbitmq_endpoint", s.endpoint)
 	s.tell("rabbitmq_build_info", help["build_info"], prometheus.GaugeValue, 1,
 		"rabbitmq_version", server.ProtocolVersion, "prometheus_plugin_version", o.Version, "prometheus_client_version", "",
-		"erlang_version", goVersion(), "product_name", o.Product, "product_version", o.Version)
+		"erlang_version", runtime.Version(), "product_name", o.Product, "product_version", o.Version)
 	if s.families[memoryFamily] {
 		s.tellMemory()
 	}

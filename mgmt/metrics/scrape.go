@@ -4,10 +4,10 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/server"
-	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/vhost"
 	"github.com/leveretmq/leveret/vhost/queue"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // scrape is the broker as one scrape has seen it. It is a prometheus.Collector of its
@@ -44,10 +44,10 @@ type exchangeStats struct {
 }
 
 // look looks at all that the plan needs.
-func (e *exporter) look(p plan) *scrape {
+func (e *exporter) look(p plan, runtime []*dto.MetricFamily) *scrape {
 	s := &scrape{
 		plan: p, exporter: e, totals: e.broker.Totals(), alarms: e.broker.Alarms(),
-		uptime: time.Since(e.opts.Started), process: e.processNumbers(), descs: map[string]*prometheus.Desc{},
+		uptime: time.Since(e.opts.Started), process: processNumbers(runtime), descs: map[string]*prometheus.Desc{},
 	}
 	for _, v := range e.broker.VHosts().VHosts() {
 		s.vhosts = append(s.vhosts, v.Name())
@@ -83,11 +83,9 @@ func (s *scrape) lookAtExchanges(v *vhost.VHost) {
 	}
 	for _, x := range v.Exchanges() {
 		in, out := x.Counts()
-		s.exchanges = append(s.exchanges, exchangeStats{v.Name(), x.Name(), kindOf(x), in, out, bindings[x.Name()]})
+		s.exchanges = append(s.exchanges, exchangeStats{v.Name(), x.Name(), x.Type(), in, out, bindings[x.Name()]})
 	}
 }
-
-func kindOf(x *exchange.Exchange) string { return x.Type() }
 
 // leaveOut leaves out the connections and channels to vhosts that are not asked for.
 func (s *scrape) leaveOut() {
@@ -111,13 +109,9 @@ func (s *scrape) leaveOut() {
 }
 
 // processNumbers are the numbers of process_*, for RabbitMQ's names of them.
-func (e *exporter) processNumbers() map[string]float64 {
+func processNumbers(runtime []*dto.MetricFamily) map[string]float64 {
 	numbers := map[string]float64{}
-	families, err := e.runtime.Gather()
-	if err != nil {
-		return numbers // serve says so
-	}
-	for _, f := range families {
+	for _, f := range runtime {
 		if m := f.GetMetric(); len(m) == 1 && m[0].GetGauge() != nil {
 			numbers[f.GetName()] = m[0].GetGauge().GetValue()
 		}

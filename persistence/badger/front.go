@@ -46,11 +46,13 @@ type front struct {
 	size   int64 // how long the file is
 	used   int64 // of it since the last drain
 	since  time.Time
+	// records are those since the last drain; what is in latest lies in them.
+	records []byte
+	scratch []operation
 
 	mu sync.RWMutex
 	// guarded by mu: what is not in the database yet
-	records []byte            // since the last drain; latest lies in it
-	latest  map[string][]byte // by key; nil if it is deleted
+	latest map[string][]byte // by key; nil if it is deleted
 }
 
 func newFront(window time.Duration) *front {
@@ -108,19 +110,20 @@ func (f *front) takes(o *operations) bool {
 
 // write writes a group and syncs it. number is one more than that of the last group.
 func (f *front) write(number uint64, list []operation) error {
-	f.mu.Lock()
 	from := len(f.records)
 	f.records = appendFrontRecord(f.records, f.secret, number, list)
 	record := f.records[from:]
-	f.mu.Unlock()
 	if err := f.put(record); err != nil {
 		return fmt.Errorf("front log: %w", err)
 	}
-	ops, err := decodeJournal(record[frontHead:frontLength(record)], nil)
+	// What the caller has of them does not stay; the record does.
+	list, err := decodeJournal(record[frontHead:frontLength(record)], f.scratch[:0])
 	if err != nil {
 		return fmt.Errorf("front log: %w", err)
 	}
-	f.note(ops)
+	f.note(list)
+	clear(list)
+	f.scratch = list
 	return nil
 }
 
