@@ -62,13 +62,7 @@ func tryPolicy(v *vhost.VHost, scope policy.Scope, name string, m members) (t vh
 	if err := m.need("pattern", "definition"); err != nil {
 		return t, err
 	}
-	value := map[string]any{}
-	for _, field := range []string{"pattern", "definition", "priority", "apply-to"} {
-		if raw, ok := m[field]; ok {
-			value[field] = definitions.Value(raw)
-		}
-	}
-	p, err := policy.Parse(name, value)
+	p, err := policyOf(name, m)
 	if err != nil {
 		return t, err
 	}

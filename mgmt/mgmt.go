@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -111,11 +110,7 @@ func New(b Broker, o Options) *API {
 	if o.Log != nil {
 		log = *o.Log
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	o.NodeName = cmp.Or(o.NodeName, "leveret@"+host)
+	o.NodeName = cmp.Or(o.NodeName, server.DefaultNodeName())
 	o.ClusterName = cmp.Or(o.ClusterName, o.NodeName)
 	o.Product = cmp.Or(o.Product, "Leveret")
 	o.Version = cmp.Or(o.Version, server.Version)

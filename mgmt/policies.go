@@ -117,13 +117,7 @@ func (k policyKind) answerPut(_ *API, w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	value := map[string]any{}
-	for _, field := range []string{"pattern", "definition", "priority", "apply-to"} {
-		if raw, ok := m[field]; ok {
-			value[field] = definitions.Value(raw)
-		}
-	}
-	p, err := policy.Parse(name, value)
+	p, err := policyOf(name, m)
 	if err != nil {
 		return k.word(err)
 	}
@@ -152,4 +146,15 @@ func escaped(err error) error {
 		return err
 	}
 	return badRequest("%s", strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;").Replace(refused.Error()))
+}
+
+// policyOf is the policy that the members of a body describe.
+func policyOf(name string, m members) (policy.Policy, error) {
+	value := map[string]any{}
+	for _, field := range []string{"pattern", "definition", "priority", "apply-to"} {
+		if raw, ok := m[field]; ok {
+			value[field] = definitions.Value(raw)
+		}
+	}
+	return policy.Parse(name, value)
 }

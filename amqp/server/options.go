@@ -134,6 +134,15 @@ const maxConsumers = 1 << 20
 // maxBody is the largest body that can be declared at all.
 const maxBody = 512 << 20
 
+// DefaultNodeName is what a broker is called that has no other name: leveret@HOSTNAME.
+func DefaultNodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return "leveret@" + host
+}
+
 func (o Options) withDefaults() (Options, error) {
 	if o.Log == nil {
 		nop := zerolog.Nop()
@@ -146,14 +155,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Product == "" {
 		o.Product = "Leveret"
 	}
-	if o.ClusterName == "" || o.NodeName == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "localhost"
-		}
-		o.ClusterName = cmp.Or(o.ClusterName, "leveret@"+host)
-		o.NodeName = cmp.Or(o.NodeName, "leveret@"+host)
-	}
+	o.ClusterName = cmp.Or(o.ClusterName, DefaultNodeName())
+	o.NodeName = cmp.Or(o.NodeName, DefaultNodeName())
 	if o.FrameMax == 0 {
 		o.FrameMax = amqp.DefaultFrameMax
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"time"
 
@@ -166,11 +165,7 @@ func (c *config) readNames(s settings) error {
 	}
 	c.names.node, _ = s.text(flagNodeName)
 	if c.names.node == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "localhost"
-		}
-		c.names.node = "leveret@" + host
+		c.names.node = server.DefaultNodeName()
 	}
 	if c.names.cluster, _ = s.text(flagClusterName); c.names.cluster == "" {
 		c.names.cluster = c.names.node

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -59,11 +58,7 @@ type Resources struct {
 // New returns the handler of /metrics, /metrics/per-object, /metrics/detailed and
 // /metrics/memory-breakdown. It needs no log-in, as RabbitMQ's.
 func New(b Broker, o Options) http.Handler {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	o.NodeName = cmp.Or(o.NodeName, "leveret@"+host)
+	o.NodeName = cmp.Or(o.NodeName, server.DefaultNodeName())
 	o.ClusterName = cmp.Or(o.ClusterName, o.NodeName)
 	o.Product = cmp.Or(o.Product, "Leveret")
 	o.Version = cmp.Or(o.Version, server.Version)

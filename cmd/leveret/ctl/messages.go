@@ -251,9 +251,8 @@ func losses(result object) string {
 	return ", left: " + strings.Join(parts, ", ")
 }
 
-// chosen is a body with the messages that options choose. All of them must be meant
-// expressly.
-func (c *call) chosen() (object, error) {
+// filtered is the beginning of a body: for which messages, and whether it is meant.
+func (c *call) filtered() (object, error) {
 	body := object{"dry_run": c.has("dry-run")}
 	f, err := c.filter()
 	if err != nil {
@@ -261,6 +260,16 @@ func (c *call) chosen() (object, error) {
 	}
 	if f != nil {
 		body["filter"] = f
+	}
+	return body, nil
+}
+
+// chosen is a body with the messages that options choose. All of them must be meant
+// expressly.
+func (c *call) chosen() (object, error) {
+	body, err := c.filtered()
+	if err != nil {
+		return nil, err
 	}
 	var ids []json.Number
 	for _, id := range c.all("id") {
@@ -275,7 +284,7 @@ func (c *call) chosen() (object, error) {
 	if c.has("all") {
 		body["all"] = true
 	}
-	if f == nil && ids == nil && !c.has("all") {
+	if body["filter"] == nil && ids == nil && !c.has("all") {
 		return nil, misused(exitUsage, "say which messages: by a filter, by --id, or --all")
 	}
 	if c.has("limit") {

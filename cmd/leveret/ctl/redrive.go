@@ -71,13 +71,9 @@ func redrive(c *call) error {
 }
 
 func (c *call) redriveBody() (object, error) {
-	body := object{"dry_run": c.has("dry-run")}
-	f, err := c.filter()
+	body, err := c.filtered()
 	if err != nil {
 		return nil, err
-	}
-	if f != nil {
-		body["filter"] = f
 	}
 	for _, name := range []string{"by", "death"} {
 		if c.has(name) {
